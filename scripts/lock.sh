@@ -1,0 +1,9 @@
+#!/bin/sh
+# Resolve pyproject.toml into the two hash locks: the runtime's and, for developers and demonstrations, all of it.
+set -eu
+cd "$(dirname "$0")/.."
+UV_CUSTOM_COMPILE_COMMAND="sh scripts/lock.sh"
+export UV_CUSTOM_COMPILE_COMMAND
+lock() { uv pip compile --quiet --generate-hashes --universal --python-version 3.12 "$@" pyproject.toml; }
+lock --output-file requirements.txt
+lock --group dev --output-file requirements-dev.txt
