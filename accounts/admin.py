@@ -1,0 +1,1 @@
+def account_links(request): return []

@@ -1,0 +1,57 @@
+"""Typed readers of the environment and the `.env` file.
+
+Every reader also accepts NAME_FILE, the path of a file that holds the value (as container secrets are
+handed over). An empty value counts as absent. A wrong or missing one raises ImproperlyConfigured with one
+sentence that names the variable.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import EnvError, FileAwareEnv, validate
+
+_env = FileAwareEnv(strip_whitespace=True)
+
+
+def read_dotenv(path: Path) -> None:
+    """Add the variables of a `.env` file; those already in the environment win."""
+    if path.is_file():
+        _env.read_env(path, recurse=False)
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The value as it stands; without a default the variable must be set."""
+    try:
+        value: str = _env.str(name, default="")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}_FILE must name a file that can be read.") from error
+    if not value and default is None:
+        raise ImproperlyConfigured(f"{name} must be set.")
+    return value or str(default)
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """True, False, 1, 0, yes, no, on or off."""
+    return _typed(name, default, "True or False", _env.bool)
+
+
+def number(name: str, default: int, *, low: int = 0, high: int = 2**31) -> int:
+    """A whole number from `low` to `high`."""
+    expected = f"a whole number from {low:,} to {high:,}"
+    return _typed(name, default, expected, lambda key: _env.int(key, validate=validate.Range(low, high)))
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list; spaces around the items are dropped."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def _typed[T](name: str, default: T, expected: str, read: Callable[[str], T]) -> T:
+    value = text(name, "")
+    if not value:
+        return default
+    try:
+        return read(name)
+    except (EnvError, ValueError) as error:
+        raise ImproperlyConfigured(f"{name} must be {expected}, not {value!r}.") from error

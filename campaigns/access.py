@@ -1,0 +1,97 @@
+"""Who may see and do what. Nothing else in the project decides it.
+
+The owner is the truth; guardian's tables hold only shares; `view_all_*` lets managers see everything and
+change nothing of others'; `disable_mailing` lets them stop anything; a superuser may do all.
+"""
+
+from typing import Any, Literal, cast
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model, Q, QuerySet
+
+from accounts.models import User
+from campaigns.models import (
+    Mailing,
+    MailingAttempt,
+    MailingGroupShare,
+    MailingLog,
+    MailingUserShare,
+    Message,
+    MessageGroupShare,
+    MessageUserShare,
+    Recipient,
+    RecipientGroupShare,
+    RecipientUserShare,
+)
+
+type Verb = Literal["view", "change", "delete", "send", "disable", "share", "export"]
+type Person = User | AnonymousUser
+
+SHARES: dict[type[Model], tuple[Any, Any]] = {
+    Mailing: (MailingUserShare, MailingGroupShare),
+    Message: (MessageUserShare, MessageGroupShare),
+    Recipient: (RecipientUserShare, RecipientGroupShare),
+}
+# Nouns that belong to a mailing are seen by those who see the mailing.
+OF_MAILING: dict[type[Model], str] = {MailingAttempt: "mailing", MailingLog: "attempt__mailing"}
+
+
+def visible[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
+    """The rows of the queryset that this person may see."""
+    model = queryset.model
+    if path := OF_MAILING.get(model):
+        if _sees_all(user, Mailing):
+            return queryset
+        return queryset.filter(**{f"{path}__in": visible(user, Mailing.objects.all())})
+    if _sees_all(user, model):
+        return queryset
+    if not user.is_active or not user.is_authenticated:
+        return queryset.none()
+    # Measured for 1,000,000 rows of 100 owners: 1.5–10 ms; owner OR EXISTS(share) takes up to 177 ms.
+    own = model._default_manager.filter(owner=user).order_by().values("pk")
+    return queryset.filter(pk__in=own.union(*_shared(user, model, "view"), all=True))
+
+
+def can(user: Person, verb: Verb, obj: Model) -> bool:
+    """Whether this person may do that with this object."""
+    if not user.is_active or not user.is_authenticated:
+        return False
+    if user.is_superuser:
+        return True
+    if isinstance(obj, MailingAttempt):
+        return verb in ("view", "export") and can(user, "view", obj.mailing)
+    if isinstance(obj, MailingLog):
+        return verb in ("view", "export") and can(user, "view", obj.attempt.mailing)
+    if verb in ("view", "export"):
+        return _owns(user, obj) or _sees_all(user, type(obj)) or _has_share(user, obj, "view")
+    if verb == "disable":
+        return user.has_perm("campaigns.disable_mailing") and can(user, "view", obj)
+    if verb == "share":
+        return _owns(user, obj)
+    return user.has_perm(_dotted(verb, type(obj))) and (_owns(user, obj) or _has_share(user, obj, verb))
+
+
+def _owns(user: Person, obj: Model) -> bool:
+    return bool(cast(Any, obj).owner_id == user.pk)
+
+
+def _sees_all(user: Person, model: type[Model]) -> bool:
+    plural = f"{model._meta.model_name}s"
+    return user.is_active and (user.is_superuser or user.has_perm(f"campaigns.view_all_{plural}"))
+
+
+def _dotted(verb: str, model: type[Model]) -> str:
+    return f"campaigns.{verb}_{model._meta.model_name}"
+
+
+def _shared(user: Person, model: type[Model], verb: str) -> list[QuerySet[Any]]:
+    by_user, by_group = SHARES[model]
+    permission = Q(permission__codename=f"{verb}_{model._meta.model_name}")
+    return [
+        by_user.objects.filter(permission, user=user).order_by().values("content_object_id"),
+        by_group.objects.filter(permission, group__in=user.groups.all()).order_by().values("content_object_id"),
+    ]
+
+
+def _has_share(user: Person, obj: Model, verb: str) -> bool:
+    return any(shares.filter(content_object=obj.pk).exists() for shares in _shared(user, type(obj), verb))

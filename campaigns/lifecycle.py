@@ -1,0 +1,195 @@
+"""What can be done with a mailing: the verbs. Whether a person may is access.py's; callers ask there first."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from backoffice import correlation
+from campaigns.models import Chunk, Mailing, MailingAttempt
+from campaigns.models.attempt import Status as AttemptStatus
+from campaigns.sending import jobs, ledger
+
+logger = logging.getLogger(__name__)
+
+Status = Mailing.Status
+
+
+class LifecycleError(Exception):
+    """The mailing is not in a state for that; the text says so to the person who tried."""
+
+
+class NobodyToSendTo(LifecycleError):
+    """The audience is empty."""
+
+
+class AlreadyRunning(LifecycleError):
+    """There is an unfinished attempt."""
+
+
+class NotNow(LifecycleError):
+    """The mailing's state or dates do not allow it."""
+
+
+def launch(mailing: Mailing, by: User | None, *, dry_run: bool = False) -> MailingAttempt:
+    """Send the mailing to its audience as it is now, or with `dry_run` compose every letter and send none.
+
+    One transaction: the mailing moves, the attempt is written, content and audience are frozen, and the jobs
+    that deliver it are enqueued. Raises LifecycleError; then nothing has changed.
+    """
+    try:
+        with transaction.atomic():
+            return _launch(mailing, by, dry_run=dry_run)
+    except IntegrityError as error:
+        if "attempt_one_at_a_time" in str(error):
+            raise AlreadyRunning(_("“%s” is being sent already; wait for it, or cancel it.") % mailing) from error
+        raise
+
+
+def _launch(mailing: Mailing, by: User | None, *, dry_run: bool) -> MailingAttempt:
+    if not dry_run:
+        _set_running(mailing)
+    attempt = MailingAttempt.objects.create(
+        mailing=mailing,
+        dry_run=dry_run,
+        triggered_by=by,
+        request_id=correlation.request_id.get(),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        subject=mailing.message.subject,
+        body=mailing.message.body,
+        body_html=mailing.message.body_html,
+    )
+    chunks = ledger.expand(attempt, settings.SENDING_CHUNK_ROWS)
+    if not chunks:
+        raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
+    _enqueue(chunks, attempt)
+    attempt.refresh_from_db()
+    logger.info("Attempt %s of mailing %s launched: %s rows", attempt.pk, mailing.pk, attempt.total)
+    return attempt
+
+
+def _set_running(mailing: Mailing) -> None:
+    this = Mailing.objects.filter(pk=mailing.pk)
+    if this.move(Status.RUNNING, of=Mailing.IDLE, next_run_at=_next_run(mailing)):
+        return
+    if this.filter(status__in=Mailing.ACTIVE).exists():
+        raise AlreadyRunning(_("“%s” is being sent already; wait for it, or cancel it.") % mailing)
+    raise NotNow(_("“%s” has been disabled.") % mailing)
+
+
+def _next_run(mailing: Mailing) -> datetime | None:
+    """When a scheduled mailing runs after this launch; a launch by hand before its time leaves the plan as it is."""
+    now = timezone.now()
+    planned = Mailing.objects.filter(pk=mailing.pk).values_list("next_run_at", flat=True).get()
+    return mailing.next_run_after(now) if planned and planned <= now else planned
+
+
+def schedule(mailing: Mailing) -> datetime:
+    """Let the scheduler send the mailing when its time comes; returns when that is. Raises LifecycleError."""
+    now = timezone.now()
+    if not mailing.start_at:
+        raise NotNow(_("“%s” has no start: enter one, then schedule it.") % mailing)
+    if mailing.end_at and mailing.end_at <= now:
+        raise NotNow(_("“%s” should have ended already: enter a later end.") % mailing)
+    if not mailing.recipients.exists():
+        raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
+    # A start that has passed means: at once.
+    run_at = max(mailing.start_at, now) if mailing.start_at <= now else mailing.start_at
+    of = (Status.DRAFT, Status.FINISHED, Status.SCHEDULED)
+    if not Mailing.objects.filter(pk=mailing.pk).move(Status.SCHEDULED, of=of, next_run_at=run_at):
+        raise NotNow(_("“%s” can not be scheduled now.") % mailing)
+    return run_at
+
+
+def unschedule(mailing: Mailing) -> None:
+    """Take a scheduled mailing back to a draft. Raises LifecycleError."""
+    if not Mailing.objects.filter(pk=mailing.pk).move(Status.DRAFT, of=(Status.SCHEDULED,), next_run_at=None):
+        raise NotNow(_("“%s” is not scheduled.") % mailing)
+
+
+def pause(mailing: Mailing) -> None:
+    """Start no new letter until resumed; those on their way settle. Raises LifecycleError."""
+    for attempt in mailing.attempts.unfinished().filter(dry_run=False):
+        if ledger.pause(attempt.pk, _("Paused by hand.")):
+            return
+    raise NotNow(_("“%s” is not being sent.") % mailing)
+
+
+@transaction.atomic
+def resume(mailing: Mailing) -> None:
+    """Go on where it was paused. Raises LifecycleError."""
+    paused = list(mailing.attempts.filter(status=AttemptStatus.PAUSED).select_related("triggered_by"))
+    if not paused or not mailing.attempts.filter(pk__in=[a.pk for a in paused]).resume():
+        raise NotNow(_("“%s” is not paused.") % mailing)
+    Mailing.objects.filter(pk=mailing.pk).move(Status.RUNNING, of=(Status.PAUSED,))
+    for attempt in paused:
+        _enqueue_open(attempt)
+
+
+@transaction.atomic
+def cancel(mailing: Mailing) -> None:
+    """End the attempts that are under way: what is in flight settles, the rest is not sent. Raises LifecycleError."""
+    if not _cancel_attempts(mailing, _("Cancelled.")):
+        raise NotNow(_("“%s” is not being sent.") % mailing)
+
+
+@transaction.atomic
+def disable(mailing: Mailing) -> None:
+    """A manager's forced end: whatever is under way is cancelled, and nothing starts again. Raises LifecycleError."""
+    _cancel_attempts(mailing, _("Disabled by a manager."))
+    of = tuple(status for status in Status if status != Status.DISABLED)
+    if not Mailing.objects.filter(pk=mailing.pk).move(Status.DISABLED, of=of, next_run_at=None):
+        raise NotNow(_("“%s” has been disabled already.") % mailing)
+
+
+def enable(mailing: Mailing) -> None:
+    """Take a disabled mailing back to a draft. Raises LifecycleError."""
+    if not Mailing.objects.filter(pk=mailing.pk).move(Status.DRAFT, of=(Status.DISABLED,)):
+        raise NotNow(_("“%s” is not disabled.") % mailing)
+
+
+def launch_due(now: datetime | None = None) -> list[MailingAttempt]:
+    """Launch every mailing whose time has come. One that can not start is logged, and does not hold up the rest."""
+    now = now or timezone.now()
+    for late in Mailing.objects.overdue(now):
+        Mailing.objects.filter(pk=late.pk).move(Status.FINISHED, of=(Status.SCHEDULED,), next_run_at=None)
+        logger.warning("Mailing %s ended before it could be sent.", late.pk)
+    return [attempt for mailing in Mailing.objects.due(now) if (attempt := _launch_due(mailing))]
+
+
+def _launch_due(mailing: Mailing) -> MailingAttempt | None:
+    with correlation.correlated(correlation.new_id()):
+        try:
+            with transaction.atomic():
+                # Whoever locks the row first launches it; the others find it moved on.
+                still = Mailing.objects.due(timezone.now()).select_for_update(skip_locked=True)
+                return launch(mailing, None) if still.filter(pk=mailing.pk).exists() else None
+        except LifecycleError as error:
+            logger.warning("Mailing %s was due and could not start: %s", mailing.pk, error)
+            return None
+
+
+def _cancel_attempts(mailing: Mailing, reason: str) -> int:
+    attempts = list(mailing.attempts.unfinished().select_related("triggered_by"))
+    count = 0
+    for attempt in attempts:
+        count += MailingAttempt.objects.filter(pk=attempt.pk).cancel(reason)
+        _enqueue_open(attempt)
+        ledger.finish(attempt.pk)
+    return count
+
+
+def _enqueue_open(attempt: MailingAttempt) -> None:
+    chunks = Chunk.objects.filter(attempt=attempt, closed_at=None).order_by("pk").values_list("pk", flat=True)
+    _enqueue(list(chunks), attempt)
+
+
+def _enqueue(chunks: list[int], attempt: MailingAttempt) -> None:
+    email = attempt.triggered_by.email if attempt.triggered_by else "-"
+    jobs.enqueue(chunks, attempt.request_id, email)

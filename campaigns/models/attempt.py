@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.mailing import Mailing
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
+    SUCCESS = "success", _("Success")
+    PARTIAL = "partial", _("Partial")
+    FAIL = "fail", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+FINAL_COUNTERS = ("sent", "errors", "skipped", "unconfirmed", "cancelled", "dry_runs")
+
+_settled = sum((F(name) for name in FINAL_COUNTERS[1:]), F(FINAL_COUNTERS[0]))
+_verdict = Case(
+    When(status=Status.CANCELLED, then=Value(Status.CANCELLED)),
+    When(errors=0, unconfirmed=0, cancelled=0, then=Value(Status.SUCCESS)),
+    When(sent=0, dry_runs=0, then=Value(Status.FAIL)),
+    default=Value(Status.PARTIAL),
+)
+
+
+class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
+    def unfinished(self) -> AttemptQuerySet:
+        return self.filter(finished_at=None)
+
+    def start(self) -> int:
+        """A worker has begun with the first chunk."""
+        return self.filter(status=Status.QUEUED).update(
+            status=Status.RUNNING, started_at=Coalesce("started_at", Now())
+        )
+
+    def pause(self, reason: str = "") -> int:
+        """No row is put in flight from now on; those that are settle."""
+        return self.filter(status__in=(Status.QUEUED, Status.RUNNING)).update(
+            status=Status.PAUSED, server_response=reason
+        )
+
+    def resume(self) -> int:
+        return self.filter(status=Status.PAUSED).update(status=Status.QUEUED, server_response="")
+
+    def cancel(self, reason: str = "") -> int:
+        """No row is put in flight from now on; the workers close what is open."""
+        return (
+            self.unfinished()
+            .exclude(status=Status.CANCELLED)
+            .update(status=Status.CANCELLED, server_response=reason)
+        )
+
+    def finish(self) -> int:
+        """End the attempts of which no row is open, with the verdict that their counters give."""
+        return self.unfinished().filter(total=_settled).update(status=_verdict, finished_at=Now())
+
+
+class MailingAttempt(models.Model):
+    """One launch: the content and audience frozen at that moment, and what became of it."""
+
+    Status = Status
+
+    mailing = models.ForeignKey(
+        Mailing, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("mailing")
+    )
+    key = models.UUIDField(_("key"), default=uuid.uuid4, unique=True, editable=False)
+    dry_run = models.BooleanField(_("dry run"), default=False)
+    triggered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("launched by"),
+        help_text=_("Nobody: the scheduler."),
+    )
+    request_id = models.CharField(_("request id"), max_length=64, default="-")
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
+    server_response = models.TextField(_("reason"), blank=True)
+
+    from_email = models.CharField(_("sender"), max_length=320)
+    subject = models.CharField(_("subject"), max_length=255)
+    body = models.TextField(_("text"), blank=True)
+    body_html = models.TextField(_("HTML"), blank=True)
+
+    total = models.PositiveIntegerField(_("recipients"), default=0)
+    sent = models.PositiveIntegerField(_("sent"), default=0)
+    errors = models.PositiveIntegerField(_("errors"), default=0)
+    skipped = models.PositiveIntegerField(_("skipped"), default=0)
+    unconfirmed = models.PositiveIntegerField(_("unconfirmed"), default=0)
+    cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
+    dry_runs = models.PositiveIntegerField(_("composed in a dry run"), default=0)
+
+    created_at = models.DateTimeField(_("launched"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    objects: ClassVar[Any] = AttemptQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "dry_run"], condition=Q(finished_at=None), name="attempt_one_at_a_time"
+            ),
+            models.CheckConstraint(condition=Q(total__gte=_settled), name="attempt_counts_no_row_twice"),
+        ]
+
+    def __str__(self) -> str:
+        kind = _("Dry run") if self.dry_run else _("Attempt")
+        return f"{kind} {self.pk}"
+
+    @property
+    def open(self) -> int:
+        """Rows whose outcome is not known yet."""
+        return self.total - sum(getattr(self, name) for name in FINAL_COUNTERS)
+
+    @property
+    def percent(self) -> int:
+        return 100 * (self.total - self.open) // self.total if self.total else 100

@@ -1,0 +1,41 @@
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+class Recipient(models.Model):
+    """Somebody who gets mail. Each owner keeps own recipients; an address stands once per owner."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="recipients", verbose_name=_("owner")
+    )
+    email = models.EmailField(_("e-mail"))
+    full_name = models.CharField(_("full name"), max_length=200, blank=True)
+    comment = models.TextField(_("comment"), blank=True)
+    attributes = models.JSONField(
+        _("attributes"),
+        default=dict,
+        blank=True,
+        help_text=_("Extra columns of the import, usable in messages as {{ attributes.city }}."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("recipient")
+        verbose_name_plural = _("recipients")
+        ordering = ["-id"]
+        permissions = [("view_all_recipients", "Can view everybody's recipients")]
+        indexes = [models.Index(fields=["owner", "-id"], name="recipient_list")]
+        constraints = [
+            models.UniqueConstraint(
+                "owner",
+                Lower("email"),
+                name="recipient_once_per_owner",
+                violation_error_message=_("There is a recipient with this e-mail already."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.full_name} <{self.email}>" if self.full_name else self.email

@@ -1,0 +1,292 @@
+"""Every SQL statement that writes MailingLog, and the leases that guard it.
+
+Locks are always taken in the order chunk, log rows, attempt, mailing.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Min, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from campaigns.models import Chunk, Mailing, MailingAttempt, MailingLog
+from campaigns.models.log import Status
+from campaigns.sending.letters import Addressee
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write the ledger rows of a chunk, until somebody takes a newer one."""
+
+    chunk: int
+    number: int
+    attempt: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A row to deliver: to whom, how often it was tried, and whether the recipient still exists."""
+
+    to: Addressee
+    tries: int
+    exists: bool
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What a row becomes. DEFERRED comes with the time of the next try."""
+
+    row: int
+    status: Status
+    detail: str = ""
+    retry_at: datetime | None = None
+
+
+@dataclass
+class Entries:
+    """What one lease has to write: rows about to be sent, and rows whose outcome is known."""
+
+    marks: list[int] = field(default_factory=list)
+    settlements: list[Settlement] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of it: the rows that may be sent now, and whether the lease still held."""
+
+    marked: frozenset[int] = frozenset()
+    held: bool = True
+
+
+def expand(attempt: MailingAttempt, chunk_rows: int) -> list[int]:
+    """Freeze the audience: a row per recipient of the mailing, cut into chunks. Returns the chunks' ids.
+
+    An address that several recipients share gets one letter; the others' rows are SKIPPED.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_ROWS, {"attempt": attempt.pk, "mailing": attempt.mailing_id})
+        cursor.execute(_COUNT_ROWS, {"attempt": attempt.pk})
+        cursor.execute(_INSERT_CHUNKS, {"attempt": attempt.pk, "rows": chunk_rows})
+        return [chunk for (chunk,) in cursor.fetchall()]
+
+
+_INSERT_ROWS = f"""
+INSERT INTO campaigns_mailinglog (attempt_id, recipient_id, email, status, detail, tries, settled_at)
+SELECT %(attempt)s, id, email,
+       CASE WHEN nth = 1 THEN {Status.PENDING} ELSE {Status.SKIPPED} END,
+       CASE WHEN nth = 1 THEN '' ELSE 'Another recipient of this mailing has the same address.' END, 0,
+       CASE WHEN nth = 1 THEN NULL ELSE now() END
+FROM (SELECT r.id, r.email, row_number() OVER (PARTITION BY lower(r.email) ORDER BY r.id) AS nth
+      FROM campaigns_mailing_recipients m JOIN campaigns_recipient r ON r.id = m.recipient_id
+      WHERE m.mailing_id = %(mailing)s) AS audience
+ORDER BY id
+"""
+
+_COUNT_ROWS = f"""
+UPDATE campaigns_mailingattempt a SET total = c.total, skipped = c.skipped
+FROM (SELECT count(*) AS total, count(*) FILTER (WHERE status = {Status.SKIPPED}) AS skipped
+      FROM campaigns_mailinglog WHERE attempt_id = %(attempt)s) AS c
+WHERE a.id = %(attempt)s
+"""
+
+_INSERT_CHUNKS = f"""
+INSERT INTO campaigns_chunk (attempt_id, first_id, last_id, lease)
+SELECT %(attempt)s, min(id), max(id), 0
+FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(rows)s AS part
+      FROM campaigns_mailinglog WHERE attempt_id = %(attempt)s AND status = {Status.PENDING}) AS rows
+GROUP BY part ORDER BY part
+RETURNING id
+"""
+
+
+@transaction.atomic
+def take(chunk: int) -> Lease | None:
+    """Take the chunk from whoever had it; None when it is closed.
+
+    Rows that the former holder left in flight become UNCONFIRMED: the letters may or may not have arrived.
+    """
+    taken = Chunk.objects.filter(pk=chunk, closed_at=None).update(lease=F("lease") + 1)
+    if not taken:
+        return None
+    row = Chunk.objects.get(pk=chunk)
+    lease = Lease(row.pk, row.lease, row.attempt_id, row.first_id, row.last_id)
+    MailingAttempt.objects.filter(pk=lease.attempt).start()
+    left = _rows(lease).filter(status=Status.IN_FLIGHT).values_list("pk", flat=True)
+    reason = "The worker stopped while this letter was on its way; whether it arrived is not known."
+    _settle(lease, [Settlement(pk, Status.UNCONFIRMED, reason) for pk in left])
+    return lease
+
+
+def ready(lease: Lease) -> list[Ready]:
+    """The rows to deliver now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_READY, {"attempt": lease.attempt, "first": lease.first, "last": lease.last})
+        return [
+            Ready(Addressee(row, email, full_name, comment, json.loads(attributes)), tries, exists)
+            for row, email, tries, exists, full_name, comment, attributes in cursor.fetchall()
+        ]
+
+
+_READY = f"""
+SELECT l.id, l.email, l.tries, r.id IS NOT NULL,
+       coalesce(r.full_name, ''), coalesce(r.comment, ''), coalesce(r.attributes, '{{}}')
+FROM campaigns_mailinglog l LEFT JOIN campaigns_recipient r ON r.id = l.recipient_id
+WHERE l.id BETWEEN %(first)s AND %(last)s AND l.attempt_id = %(attempt)s
+  AND (l.status = {Status.PENDING} OR l.status = {Status.DEFERRED} AND l.retry_at <= now())
+ORDER BY l.id
+"""
+
+
+@transaction.atomic
+def write(entries: dict[Lease, Entries]) -> dict[Lease, Written]:
+    """Commit marks and settlements of several leases together.
+
+    Idempotent under a lease: when the answer to a commit was lost, the same entries may be written again. A
+    row is marked only while the attempt runs and the lease holds; both are checked in this transaction, and
+    the chunk stays locked until it ends, so a newer lease sees either all of it or nothing.
+    """
+    held = _held(entries)
+    written = {}
+    for lease in sorted(entries, key=lambda lease: lease.chunk):
+        if lease not in held:
+            written[lease] = Written(held=False)
+            continue
+        _settle(lease, entries[lease].settlements)
+        written[lease] = Written(marked=_mark(lease, entries[lease].marks))
+    return written
+
+
+def _held(leases: Iterable[Lease]) -> set[Lease]:
+    by_chunk = {lease.chunk: lease for lease in leases}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, lease FROM campaigns_chunk WHERE id = ANY(%s) AND closed_at IS NULL ORDER BY id FOR SHARE",
+            [list(by_chunk)],
+        )
+        return {by_chunk[pk] for pk, number in cursor.fetchall() if by_chunk[pk].number == number}
+
+
+def _mark(lease: Lease, rows: Sequence[int]) -> frozenset[int]:
+    if not rows:
+        return frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, {"attempt": lease.attempt, "rows": list(rows)})
+        return frozenset(row for (row,) in cursor.fetchall())
+
+
+_MARK = f"""
+UPDATE campaigns_mailinglog
+SET status = {Status.IN_FLIGHT}, attention = NULL, tries = tries + (status <> {Status.IN_FLIGHT})::int
+WHERE id = ANY(%(rows)s) AND attempt_id = %(attempt)s
+  AND status IN ({Status.PENDING}, {Status.IN_FLIGHT}, {Status.DEFERRED})
+  AND EXISTS (SELECT 1 FROM campaigns_mailingattempt a WHERE a.id = %(attempt)s AND a.status = 'running')
+RETURNING id
+"""
+
+
+def _settle(lease: Lease, settlements: Sequence[Settlement]) -> None:
+    if not settlements:
+        return
+    columns: dict[str, Any] = {
+        "rows": [s.row for s in settlements],
+        "statuses": [int(s.status) for s in settlements],
+        "details": [s.detail for s in settlements],
+        "retries": [s.retry_at for s in settlements],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, {"attempt": lease.attempt, **columns})
+
+
+_ATTENTION = ", ".join(str(int(status)) for status in MailingLog.ATTENTION)
+
+# The counters move by what really changed, so writing the same settlement twice counts it once.
+_SETTLE = f"""
+WITH outcome AS (
+    SELECT * FROM unnest(%(rows)s::bigint[], %(statuses)s::int[], %(details)s::text[], %(retries)s::timestamptz[])
+             AS o(id, status, detail, retry_at)
+), changed AS (
+    UPDATE campaigns_mailinglog l
+    SET status = o.status, detail = o.detail, retry_at = o.retry_at,
+        attention = CASE WHEN o.status IN ({_ATTENTION}) THEN o.status END,
+        settled_at = CASE WHEN o.status > {Status.DEFERRED} THEN now() END
+    FROM outcome o
+    WHERE l.id = o.id AND l.attempt_id = %(attempt)s AND l.status <= {Status.DEFERRED}
+    RETURNING l.status
+), counted AS (
+    SELECT count(*) FILTER (WHERE status = {Status.SENT}) AS sent,
+           count(*) FILTER (WHERE status = {Status.ERROR}) AS errors,
+           count(*) FILTER (WHERE status = {Status.SKIPPED}) AS skipped,
+           count(*) FILTER (WHERE status = {Status.UNCONFIRMED}) AS unconfirmed,
+           count(*) FILTER (WHERE status = {Status.CANCELLED}) AS cancelled,
+           count(*) FILTER (WHERE status = {Status.DRY_RUN}) AS dry_runs
+    FROM changed
+)
+UPDATE campaigns_mailingattempt a
+SET sent = a.sent + c.sent, errors = a.errors + c.errors, skipped = a.skipped + c.skipped,
+    unconfirmed = a.unconfirmed + c.unconfirmed, cancelled = a.cancelled + c.cancelled,
+    dry_runs = a.dry_runs + c.dry_runs
+FROM counted c WHERE a.id = %(attempt)s
+"""
+
+
+@transaction.atomic
+def cancel_open(lease: Lease) -> None:
+    """Close the rows of a cancelled attempt that nobody has in flight."""
+    if _held([lease]):
+        waiting = _rows(lease).filter(status__in=(Status.PENDING, Status.DEFERRED)).values_list("pk", flat=True)
+        _settle(lease, [Settlement(pk, Status.CANCELLED) for pk in waiting])
+
+
+@transaction.atomic
+def close(lease: Lease) -> datetime | None:
+    """Close the chunk if none of its rows is open, and with its last chunk the attempt.
+
+    Returns when a deferred row wants its next try, or None.
+    """
+    if not _held([lease]):
+        return None
+    rows = _rows(lease).filter(status__in=MailingLog.OPEN)
+    if rows.exists():
+        soonest: datetime | None = rows.filter(status=Status.DEFERRED).aggregate(at=Min("retry_at"))["at"]
+        return soonest
+    Chunk.objects.filter(pk=lease.chunk).update(closed_at=Now())
+    finish(lease.attempt)
+    return None
+
+
+@transaction.atomic
+def pause(attempt: int, reason: str = "") -> bool:
+    """Hold the attempt: no row is put in flight until it is resumed. False: it was neither queued nor running."""
+    if not MailingAttempt.objects.filter(pk=attempt).pause(reason):
+        return False
+    Mailing.objects.filter(attempts=attempt).move(Mailing.Status.PAUSED, of=(Mailing.Status.RUNNING,))
+    return True
+
+
+def finish(attempt: int) -> bool:
+    """End the attempt if no row of it is open, and move its mailing on."""
+    if not MailingAttempt.objects.filter(pk=attempt).finish():
+        return False
+    ended = MailingAttempt.objects.select_related("mailing").get(pk=attempt)
+    if not ended.dry_run:
+        _move_mailing_on(ended)
+    return True
+
+
+def _move_mailing_on(ended: MailingAttempt) -> None:
+    mailing = Mailing.objects.filter(pk=ended.mailing_id)
+    if ended.sent:
+        mailing.update(last_sent_at=timezone.now())
+    mailing.filter(next_run_at=None).move(Mailing.Status.FINISHED, of=Mailing.ACTIVE)
+    mailing.exclude(next_run_at=None).move(Mailing.Status.SCHEDULED, of=Mailing.ACTIVE)
+
+
+def _rows(lease: Lease) -> Any:
+    return MailingLog.objects.filter(Q(pk__range=(lease.first, lease.last)), attempt=lease.attempt)

@@ -1,0 +1,128 @@
+"""Group commit: one writer per process commits what all connections hand in while its last commit ran.
+
+No timer: a group forms by itself, and its size follows the load. A commit per message reaches 16 % of the
+rate of Postfix's load generator, grouped commits 79–96 % (measured, two cores).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from django.db import InterfaceError, OperationalError, connections
+
+from campaigns.sending import ledger
+from campaigns.sending.ledger import Entries, Lease, Settlement, Written
+
+logger = logging.getLogger(__name__)
+
+# While PostgreSQL is away the same entries are written again (they are idempotent), for at most this long.
+PATIENCE_SECONDS = 300
+PAUSE_SECONDS = 0.5
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the chunk; whatever this one still knows of it is not written."""
+
+
+class Recorder:
+    """The process's way to the ledger: its calls run one after the other in a thread with its own connection."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._entries: dict[Lease, Entries] = {}
+        self._waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]] = {}
+        self._writer: asyncio.Task[None] | None = None
+
+    async def call[**P, R](self, statement: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function of the ledger in the thread, again and again while the database is away."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await loop.run_in_executor(self._thread, lambda: statement(*args, **kwargs))
+            except (OperationalError, InterfaceError) as error:
+                if loop.time() > deadline:
+                    raise
+                logger.warning("The database does not answer, trying again: %s", error)
+                await loop.run_in_executor(self._thread, _forget_connection)
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def mark(self, lease: Lease, row: int) -> bool:
+        """Commit that the row is about to be sent. False: it may not be, the attempt has been stopped.
+
+        Raises LeaseLost.
+        """
+        self._of(lease).marks.append(row)
+        return await self._committed(lease, row)
+
+    def settle(self, lease: Lease, settlement: Settlement) -> None:
+        """Hand in what became of a row; committed soon, and surely once flush() returns."""
+        self._of(lease).settlements.append(settlement)
+        self._wake()
+
+    async def flush(self, lease: Lease) -> None:
+        """Wait until all that was handed in for the lease is committed. Raises LeaseLost."""
+        await self._committed(lease, None)
+
+    async def aclose(self) -> None:
+        """Commit what is left, and let go of the thread and its connection."""
+        if self._writer:
+            await self._writer
+        await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
+        self._thread.shutdown()
+
+    def _of(self, lease: Lease) -> Entries:
+        return self._entries.setdefault(lease, Entries())
+
+    async def _committed(self, lease: Lease, row: int | None) -> bool:
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._of(lease)
+        self._waiting.setdefault(lease, []).append((row, future))
+        self._wake()
+        return await future
+
+    def _wake(self) -> None:
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all(), name="ledger writer")
+
+    async def _write_all(self) -> None:
+        while self._entries:
+            entries, self._entries = self._entries, {}
+            waiting, self._waiting = self._waiting, {}
+            try:
+                written = await self.call(ledger.write, entries)
+            except Exception as error:  # noqa: BLE001 - whoever waits for this group gets it
+                _fail(waiting, error)
+            else:
+                _tell(waiting, written)
+
+
+def _tell(
+    waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]], written: dict[Lease, Written]
+) -> None:
+    for lease, futures in waiting.items():
+        result = written[lease]
+        for row, future in futures:
+            if future.done():
+                continue
+            if result.held:
+                future.set_result(row is None or row in result.marked)
+            else:
+                future.set_exception(LeaseLost(f"Chunk {lease.chunk} was taken by another worker."))
+
+
+def _fail(waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]], error: Exception) -> None:
+    logger.error("The ledger could not be written: %s", error)
+    for futures in waiting.values():
+        for _row, future in futures:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _forget_connection() -> None:
+    with suppress(Exception):
+        connections["default"].close()
