@@ -11,7 +11,9 @@ def main() -> None:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
     except ImportError:
-        sys.exit("Django is not installed here: run `python3 scripts/quickstart.py`, then `.venv/bin/python manage.py`.")
+        sys.exit(
+            "Django is not installed here: run `python3 scripts/quickstart.py`, then `.venv/bin/python manage.py`."
+        )
     try:
         from django.conf import settings
 

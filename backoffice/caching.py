@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, Concatenate
 
 from django.core.cache.backends.redis import RedisCache
@@ -13,8 +12,7 @@ logger = logging.getLogger(__name__)
 
 def _or_on_failure[**P](
     method: Callable[Concatenate[RedisCache, P], Any], answer: Callable[[tuple[Any, ...]], Any]
-) -> Callable[Concatenate[RedisCache, P], Any]:
-    @wraps(method)
+) -> Callable[..., Any]:
     def guarded(self: RedisCache, *args: P.args, **kwargs: P.kwargs) -> Any:
         try:
             return method(self, *args, **kwargs)

@@ -48,7 +48,9 @@ class CorrelationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         identifier = given if _VALID_ID.fullmatch(given) else new_id()
-        with correlated(identifier):
-            response = self.get_response(request)
+        # Not reset afterwards: Django logs a 404 or 500 when the middleware has been left.
+        request_id.set(identifier)
+        user_email.set("-")
+        response = self.get_response(request)
         response["X-Request-ID"] = identifier
         return response

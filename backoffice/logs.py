@@ -22,5 +22,7 @@ def to_console(level: str) -> dict[str, Any]:
             # One line for each job is the engine's own to write.
             "procrastinate": {"level": "WARNING"},
             "apscheduler": {"level": "WARNING"},
+            # A request that waits for a free thread is not worth a warning.
+            "waitress.queue": {"level": "ERROR"},
         },
     }

@@ -192,9 +192,11 @@ SENDING_TRIES = env.number("SENDING_TRIES", 8, low=1, high=100)
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = None
 PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.jobs"]
+# A worker that has given no sign of life for so long is taken for dead, and its jobs are started again.
+STALLED_WORKER_SECONDS = env.number("STALLED_WORKER_SECONDS", 15, low=2, high=3600)
 PROCRASTINATE_WORKER_DEFAULTS = {
-    "update_heartbeat_interval": 5,
-    "stalled_worker_timeout": 15,
+    "update_heartbeat_interval": STALLED_WORKER_SECONDS / 3,
+    "stalled_worker_timeout": STALLED_WORKER_SECONDS,
     "fetch_job_polling_interval": 1,
     "delete_jobs": "successful",
 }

@@ -8,5 +8,4 @@ class BackofficeSite(UnfoldAdminSite):
     site_title = _("Message AutoSend")
     site_header = _("Message AutoSend")
     index_title = _("Dashboard")
-    enable_nav_sidebar = False
     empty_value_display = "—"

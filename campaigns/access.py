@@ -40,10 +40,10 @@ def visible[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
     """The rows of the queryset that this person may see."""
     model = queryset.model
     if path := OF_MAILING.get(model):
-        if _sees_all(user, Mailing):
+        if sees_all(user, Mailing):
             return queryset
         return queryset.filter(**{f"{path}__in": visible(user, Mailing.objects.all())})
-    if _sees_all(user, model):
+    if sees_all(user, model):
         return queryset
     if not user.is_active or not user.is_authenticated:
         return queryset.none()
@@ -63,9 +63,9 @@ def can(user: Person, verb: Verb, obj: Model) -> bool:
     if isinstance(obj, MailingLog):
         return verb in ("view", "export") and can(user, "view", obj.attempt.mailing)
     if verb in ("view", "export"):
-        return _owns(user, obj) or _sees_all(user, type(obj)) or _has_share(user, obj, "view")
+        return _owns(user, obj) or sees_all(user, type(obj)) or _has_share(user, obj, "view")
     if verb == "disable":
-        return user.has_perm("campaigns.disable_mailing") and can(user, "view", obj)
+        return isinstance(obj, Mailing) and user.has_perm("campaigns.disable_mailing") and can(user, "view", obj)
     if verb == "share":
         return _owns(user, obj)
     return user.has_perm(_dotted(verb, type(obj))) and (_owns(user, obj) or _has_share(user, obj, verb))
@@ -75,7 +75,8 @@ def _owns(user: Person, obj: Model) -> bool:
     return bool(cast(Any, obj).owner_id == user.pk)
 
 
-def _sees_all(user: Person, model: type[Model]) -> bool:
+def sees_all(user: Person, model: type[Model]) -> bool:
+    """Whether everybody's objects of that kind are visible to this person."""
     plural = f"{model._meta.model_name}s"
     return user.is_active and (user.is_superuser or user.has_perm(f"campaigns.view_all_{plural}"))
 

@@ -198,7 +198,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'log entry',
-                'verbose_name_plural': 'mailing log',
+                'verbose_name_plural': 'log entries',
                 'ordering': ['id'],
             },
         ),

@@ -39,9 +39,7 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
 
     def start(self) -> int:
         """A worker has begun with the first chunk."""
-        return self.filter(status=Status.QUEUED).update(
-            status=Status.RUNNING, started_at=Coalesce("started_at", Now())
-        )
+        return self.filter(status=Status.QUEUED).update(status=Status.RUNNING, started_at=Coalesce("started_at", Now()))
 
     def pause(self, reason: str = "") -> int:
         """No row is put in flight from now on; those that are settle."""
@@ -55,9 +53,7 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
     def cancel(self, reason: str = "") -> int:
         """No row is put in flight from now on; the workers close what is open."""
         return (
-            self.unfinished()
-            .exclude(status=Status.CANCELLED)
-            .update(status=Status.CANCELLED, server_response=reason)
+            self.unfinished().exclude(status=Status.CANCELLED).update(status=Status.CANCELLED, server_response=reason)
         )
 
     def finish(self) -> int:
@@ -70,9 +66,7 @@ class MailingAttempt(models.Model):
 
     Status = Status
 
-    mailing = models.ForeignKey(
-        Mailing, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("mailing")
-    )
+    mailing = models.ForeignKey(Mailing, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("mailing"))
     key = models.UUIDField(_("key"), default=uuid.uuid4, unique=True, editable=False)
     dry_run = models.BooleanField(_("dry run"), default=False)
     triggered_by = models.ForeignKey(
@@ -122,10 +116,14 @@ class MailingAttempt(models.Model):
         return f"{kind} {self.pk}"
 
     @property
+    def done(self) -> int:
+        """Rows whose outcome is known."""
+        return sum(getattr(self, name) for name in FINAL_COUNTERS)
+
+    @property
     def open(self) -> int:
-        """Rows whose outcome is not known yet."""
-        return self.total - sum(getattr(self, name) for name in FINAL_COUNTERS)
+        return self.total - self.done
 
     @property
     def percent(self) -> int:
-        return 100 * (self.total - self.open) // self.total if self.total else 100
+        return 100 * self.done // self.total if self.total else 100

@@ -23,9 +23,7 @@ class Chunk(models.Model):
         verbose_name_plural = _("chunks")
         default_permissions = ()
         indexes = [models.Index(fields=["attempt"], condition=Q(closed_at=None), name="chunk_open")]
-        constraints = [
-            models.CheckConstraint(condition=Q(first_id__lte=models.F("last_id")), name="chunk_is_a_range")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(first_id__lte=models.F("last_id")), name="chunk_is_a_range")]
 
     def __str__(self) -> str:
         return f"{self.attempt_id}: {self.first_id}–{self.last_id}"

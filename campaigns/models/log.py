@@ -28,7 +28,11 @@ class MailingLog(models.Model):
     ATTENTION = (Status.DEFERRED, Status.ERROR, Status.UNCONFIRMED)
 
     attempt = models.ForeignKey(
-        MailingAttempt, on_delete=models.PROTECT, related_name="logs", verbose_name=_("attempt"), db_index=False
+        MailingAttempt,
+        on_delete=models.PROTECT,
+        related_name="logs",
+        verbose_name=_("attempt"),
+        db_index=False,
     )
     # Without a constraint in the database, which would triple the cost of writing the ledger; the row
     # outlives the recipient and keeps the address as it was.
@@ -53,7 +57,7 @@ class MailingLog(models.Model):
 
     class Meta:
         verbose_name = _("log entry")
-        verbose_name_plural = _("mailing log")
+        verbose_name_plural = _("log entries")
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["attempt", "recipient"], name="log_one_row_per_recipient"),

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
-from django.db.models import Count, F, Q, Sum
+from django.db import connection, models
+from django.db.models import Count, F, Q, Sum, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
@@ -41,13 +41,15 @@ STEPS = {
 # What an attempt counts, by the name of its field and of the figure in with_stats().
 COUNTERS = ("total", "sent", "errors", "skipped", "unconfirmed", "cancelled")
 
+_ADD_TO_AUDIENCE = "INSERT INTO campaigns_mailing_recipients (mailing_id, recipient_id) "
+
 
 class MailingQuerySet(models.QuerySet["Mailing"]):
     def due(self, now: datetime) -> MailingQuerySet:
         """Scheduled mailings whose time has come and is not over, the longest waiting first."""
-        return self.filter(
-            Q(end_at=None) | Q(end_at__gt=now), status=Status.SCHEDULED, next_run_at__lte=now
-        ).order_by("next_run_at", "id")
+        return self.filter(Q(end_at=None) | Q(end_at__gt=now), status=Status.SCHEDULED, next_run_at__lte=now).order_by(
+            "next_run_at", "id"
+        )
 
     def overdue(self, now: datetime) -> MailingQuerySet:
         """Scheduled mailings whose end passed before they ran."""
@@ -79,22 +81,17 @@ class Mailing(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="mailings", verbose_name=_("owner")
     )
     name = models.CharField(_("name"), max_length=200)
-    message = models.ForeignKey(
-        Message, on_delete=models.PROTECT, related_name="mailings", verbose_name=_("message")
-    )
-    recipients = models.ManyToManyField(
-        Recipient, blank=True, related_name="mailings", verbose_name=_("recipients")
-    )
-    status = models.CharField(
-        _("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False
-    )
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="mailings", verbose_name=_("message"))
+    recipients = models.ManyToManyField(Recipient, blank=True, related_name="mailings", verbose_name=_("recipients"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False)
     start_at = models.DateTimeField(
-        _("start"), null=True, blank=True, help_text=_("When it is sent by itself, once it has been scheduled.")
+        _("start"),
+        null=True,
+        blank=True,
+        help_text=_("When it is sent by itself, once it has been scheduled."),
     )
     end_at = models.DateTimeField(_("end"), null=True, blank=True, help_text=_("Nothing is started after this."))
-    repetition = models.CharField(
-        _("repetition"), max_length=10, choices=Repetition.choices, default=Repetition.ONCE
-    )
+    repetition = models.CharField(_("repetition"), max_length=10, choices=Repetition.choices, default=Repetition.ONCE)
     next_run_at = models.DateTimeField(_("next run"), null=True, editable=False)
     last_sent_at = models.DateTimeField(_("last sent"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -154,6 +151,19 @@ class Mailing(models.Model):
             count += 1
             run = (first + step * count).replace(tzinfo=zone)
         return None if self.end_at and run >= self.end_at else run
+
+    def add_to_audience(self, recipients: models.QuerySet[Recipient]) -> int:
+        """Add the recipients of the queryset in one statement; returns how many were not there before."""
+        sql, params = recipients.order_by().values_list(Value(self.pk), "pk").query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD_TO_AUDIENCE + sql + " ON CONFLICT DO NOTHING", params)
+            return int(cursor.rowcount)
+
+    def remove_from_audience(self, recipients: models.QuerySet[Recipient]) -> int:
+        """Remove the recipients of the queryset in one statement; returns how many were there."""
+        members = Mailing.recipients.through.objects.filter(mailing=self.pk)
+        removed, _counts = members.filter(recipient__in=recipients.order_by().values("pk")).delete()
+        return removed
 
     def stats_dict(self) -> dict[str, Any]:
         """The figures of with_stats() by name, with `attempts`, `success_rate` (0..1 or None) and `last_sent_at`."""

@@ -40,9 +40,7 @@ class Message(models.Model):
         permissions = [("view_all_messages", "Can view everybody's messages")]
         indexes = [models.Index(fields=["owner", "-id"], name="message_list")]
         constraints = [
-            models.CheckConstraint(
-                condition=~models.Q(body="") | ~models.Q(body_html=""), name="message_is_not_empty"
-            ),
+            models.CheckConstraint(condition=~models.Q(body="") | ~models.Q(body_html=""), name="message_is_not_empty"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,29 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from waitress import create_server
+
+from backoffice.wsgi import application
+
+
+class Command(BaseCommand):
+    help = "Serve the back office with waitress, a production server that runs on Windows too."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="the port to listen on (8000)")
+        parser.add_argument("--threads", type=int, default=8, help="requests answered at the same time (8)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            server = create_server(
+                application, host=options["host"], port=options["port"], threads=options["threads"], ident=None
+            )
+        except OSError as error:
+            raise CommandError(f"Port {options['port']} can not be used: {error.strerror}.") from error
+        self.stdout.write(f"Serving on http://{options['host']}:{options['port']}/")
+        try:
+            server.run()
+        except (KeyboardInterrupt, SystemExit):
+            server.close()

@@ -1,0 +1,123 @@
+"""What all pages share: rows, choices and permissions go through access.py, and an outsider gets a 404."""
+
+from typing import Any, cast
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import BaseModelAdmin
+from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
+from django.forms import ModelForm
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+
+from accounts.models import User
+from campaigns import access
+from campaigns.models import Mailing, Message, Recipient
+
+SCOPED = (Mailing, Message, Recipient)
+
+
+class ScopedChoices(BaseModelAdmin):
+    """Foreign keys and many-to-many fields offer, and accept, only what the person may see."""
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_foreignkey(db_field, request, **_scoped(db_field, request, kwargs))
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(db_field, request, **_scoped(db_field, request, kwargs))
+
+
+def _scoped(db_field: Any, request: HttpRequest, kwargs: dict[str, Any]) -> dict[str, Any]:
+    if db_field.related_model in SCOPED:
+        kwargs["queryset"] = access.visible(request.user, db_field.related_model._default_manager.all())
+    return kwargs
+
+
+class ScopedAdmin(ScopedChoices, ModelAdmin):
+    """A noun of which everybody sees own and shared objects."""
+
+    list_fullwidth = True
+    warn_unsaved_form = True
+    compressed_fields = True
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return access.visible(request.user, super().get_queryset(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The object, if the person may see it. Raises Http404, whether it exists or not."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404
+        return found
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super().has_view_permission(request, obj)) and self._can(request, "view", obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super().has_change_permission(request)) and self._can(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super().has_delete_permission(request)) and self._can(request, "delete", obj)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
+        if not change:
+            obj.owner = request.user
+        super().save_model(request, obj, form, change)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What is deleted along is counted, not named: some of it may be others'."""
+        _to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        named = [str(obj) for obj in objs[:20]]
+        # What hangs on the objects (their audience rows, their shares) needs no permission of its own.
+        return named, counts, set() if not protected else lacking, protected
+
+    def _can(self, request: HttpRequest, verb: access.Verb, obj: Model | None) -> bool:
+        return obj is None or access.can(request.user, verb, obj)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """A noun that people look at and workers write."""
+
+    list_fullwidth = True
+    list_per_page = 50
+    show_full_result_count = False
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyOfMailing(ReadOnlyAdmin):
+    """Attempts and log entries: seen by those who see the mailing."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return access.visible(request.user, super().get_queryset(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The object, if the person may see it. Raises Http404, whether it exists or not."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404
+        return found
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        self.get_object(request, object_id)
+        response: HttpResponse = super().history_view(request, object_id, extra_context)
+        return response
+
+
+def person(request: HttpRequest) -> User:
+    """Who is at work; the admin lets nobody else in."""
+    return cast(User, request.user)
+
+
+def record(request: HttpRequest, obj: Model, sentence: str) -> None:
+    """Write who did what into the object's history."""
+    LogEntry.objects.log_actions(person(request).pk, [obj], CHANGE, change_message=sentence, single_object=True)

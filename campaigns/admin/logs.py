@@ -1,0 +1,53 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from campaigns.admin.base import ReadOnlyOfMailing
+from campaigns.models import MailingLog
+
+STATUS_COLOURS = {
+    MailingLog.Status.PENDING: "default",
+    MailingLog.Status.IN_FLIGHT: "primary",
+    MailingLog.Status.DEFERRED: "warning",
+    MailingLog.Status.SENT: "success",
+    MailingLog.Status.ERROR: "danger",
+    MailingLog.Status.SKIPPED: "default",
+    MailingLog.Status.UNCONFIRMED: "warning",
+    MailingLog.Status.DRY_RUN: "info",
+    MailingLog.Status.CANCELLED: "default",
+}
+
+
+@admin.register(MailingLog)
+class LogAdmin(ReadOnlyOfMailing):
+    list_display = ("email", "status_badge", "detail", "tries", "settled_at", "attempt")
+    list_filter_submit = True
+    list_filter = (("status", ChoicesDropdownFilter),)
+    search_fields = ("email",)
+    search_help_text = gettext_lazy("The whole or part of an address")
+    ordering = ("-id",)
+    fields = ("attempt", "recipient_id", "email", "status_badge", "detail", "tries", "retry_at", "settled_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MailingLog]:
+        return super().get_queryset(request).select_related("attempt", "attempt__mailing")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("status_badge", "recipient_id")
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup in ("attempt__id__exact", "attempt__mailing__id__exact") or super().lookup_allowed(
+            lookup, value, request
+        )
+
+    @display(
+        description=gettext_lazy("status"),
+        ordering="status",
+        label={status.label: colour for status, colour in STATUS_COLOURS.items()},
+    )
+    def status_badge(self, log: MailingLog) -> str:
+        return log.get_status_display()

@@ -1,0 +1,140 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldBooleanSwitchWidget
+
+from campaigns import access
+from campaigns.admin.base import person
+from campaigns.admin.verb_actions import VerbActions
+from campaigns.models import Mailing, Recipient
+from campaigns.reports import progress
+
+STATUS_COLOURS = {
+    Mailing.Status.DRAFT: "default",
+    Mailing.Status.SCHEDULED: "info",
+    Mailing.Status.RUNNING: "primary",
+    Mailing.Status.PAUSED: "warning",
+    Mailing.Status.FINISHED: "success",
+    Mailing.Status.DISABLED: "danger",
+}
+
+
+class MailingForm(forms.ModelForm):
+    """The audience is added to, never listed: a select with 100,000 options works for nobody."""
+
+    add_recipients = forms.ModelMultipleChoiceField(
+        Recipient.objects.none(),
+        required=False,
+        label=gettext_lazy("Add recipients"),
+        help_text=gettext_lazy("Search by name or e-mail. To add many, select them on the page of the recipients."),
+    )
+    add_all = forms.BooleanField(
+        required=False, widget=UnfoldBooleanSwitchWidget, label=gettext_lazy("Add all my recipients")
+    )
+
+    class Meta:
+        model = Mailing
+        fields = ("name", "message", "start_at", "end_at", "repetition")
+
+
+@admin.register(Mailing)
+class MailingAdmin(VerbActions):
+    form = MailingForm
+    list_display = ("name_and_message", "status_badge", "last_attempt", "owner", "start_at", "last_sent_at")
+    list_filter_submit = True
+    search_fields = ("name", "message__subject")
+    date_hierarchy = "created_at"
+    autocomplete_fields = ("message",)
+    change_form_outer_before_template = "campaigns/mailing_summary.html"
+    fieldsets = (
+        (None, {"fields": ("name", "message")}),
+        (gettext_lazy("Audience"), {"fields": ("add_recipients", "add_all")}),
+        (
+            gettext_lazy("Schedule"),
+            {
+                "fields": ("start_at", "end_at", "repetition"),
+                "description": gettext_lazy("Only for mailings that are to go out by themselves."),
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
+        return super().get_queryset(request).select_related("message", "owner")
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Mailing) else []
+        return [("status", ChoicesDropdownFilter), *owner, ("start_at", RangeDateTimeFilter)]
+
+    @display(description=gettext_lazy("mailing"), header=True, ordering="name")
+    def name_and_message(self, mailing: Mailing) -> tuple[str, str]:
+        return mailing.name, mailing.message.subject
+
+    @display(
+        description=gettext_lazy("status"),
+        ordering="status",
+        label={status.label: colour for status, colour in STATUS_COLOURS.items()},
+    )
+    def status_badge(self, mailing: Mailing) -> str:
+        return mailing.get_status_display()
+
+    @display(description=gettext_lazy("last attempt"))
+    def last_attempt(self, mailing: Mailing) -> str:
+        attempt = mailing.attempts.filter(dry_run=False).first()
+        if not attempt:
+            return "—"
+        return format_html(
+            '<progress class="autosend-progress" max="100" value="{}" aria-label="{}"></progress> <small>{}</small>',
+            attempt.percent,
+            _("Progress"),
+            _("%(sent)s of %(total)s sent") % {"sent": attempt.sent, "total": attempt.total},
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        if field := form.base_fields.get("add_recipients"):
+            field.queryset = access.visible(request.user, Recipient.objects.all())
+            field.widget = AutocompleteSelectMultiple(Mailing.recipients.field, self.admin_site)
+            field.widget.choices = field.choices
+        return form
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        mailing: Mailing = form.instance
+        mailing.add_to_audience(form.cleaned_data["add_recipients"])
+        if form.cleaned_data["add_all"]:
+            mailing.add_to_audience(Recipient.objects.filter(owner=person(request)))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        mailing: Mailing = self.get_object(request, object_id)
+        context = {
+            "summary": progress.of_mailing(mailing),
+            "colour": STATUS_COLOURS[Mailing.Status(mailing.status)],
+            "audience": mailing.recipients.count(),
+            **(extra_context or {}),
+        }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.progress_view)
+        return [path("<path:object_id>/progress/", view, name="campaigns_mailing_progress"), *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The live part of the mailing's page; it asks for itself again until the attempt has ended."""
+        mailing: Mailing = self.get_object(request, object_id)
+        summary = progress.of_mailing(mailing)
+        context = {"summary": summary, "colour": STATUS_COLOURS[Mailing.Status(mailing.status)], "just_ended": not summary.live}
+        return render(request, "campaigns/mailing_progress.html", context)

@@ -1,0 +1,145 @@
+"""The verbs as admin actions, on one mailing and on a selection: a confirmation first, the deed by POST."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import ngettext
+from unfold.decorators import action
+from unfold.forms import BaseDialogForm
+
+from campaigns import access
+from campaigns.admin.base import ScopedAdmin, person, record
+from campaigns.admin.verbs import VERBS, Verb
+from campaigns.lifecycle import LifecycleError
+from campaigns.models import Mailing
+
+
+class AudienceForm(BaseDialogForm):
+    """A confirmation that states how many will get what."""
+
+    form_before_template = "campaigns/audience_summary.html"
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        mailing = Mailing.objects.select_related("message").with_stats().get(pk=object_id)
+        return {"mailing": mailing, "recipients": mailing.recipients.count()}
+
+
+def _perform(request: HttpRequest, verb: Verb, mailing: Mailing) -> None:
+    """Do it, tell the person what came of it, and write it into the mailing's history."""
+    try:
+        sentence = verb.deed(mailing, person(request))
+    except LifecycleError as error:
+        messages.error(request, str(error))
+        return
+    record(request, mailing, sentence)
+    messages.success(request, sentence)
+
+
+def _on_one(verb: Verb) -> Callable[..., HttpResponse]:
+    def confirmed(model_admin: Any, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        mailing = model_admin.get_object(request, object_id)
+        _perform(request, verb, mailing)
+        url = reverse("admin:campaigns_mailing_change", args=[mailing.pk])
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": url})
+        return HttpResponseRedirect(url)
+
+    form_class = AudienceForm if verb.shows_audience else BaseDialogForm
+    dialog = action(
+        confirmed,
+        description=verb.title,
+        dialog={
+            "title": verb.title,
+            "description": verb.question,
+            "form_class": form_class,
+            "form_submit_text": verb.title,
+        },
+    )
+
+    def guarded(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+        # unfold's own permission callbacks get a raw id, and answer an outsider 403 where he must see a 404.
+        if not access.can(request.user, verb.permission, model_admin.get_object(request, object_id)):
+            raise Http404
+        response: HttpResponse = dialog(model_admin, request, object_id=object_id)
+        return response
+
+    guarded.__dict__.update(
+        dialog.__dict__, verb=verb, url_path=verb.name.replace("_", "-"), icon=verb.icon, variant=verb.variant
+    )
+    guarded.__name__ = verb.name
+    return guarded
+
+
+def _on_selection(verb: Verb) -> Callable[..., HttpResponse | None]:
+    @admin.action(description=verb.title)
+    def act(model_admin: Any, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
+        chosen = list(queryset.select_related("message", "owner"))
+        allowed = [mailing for mailing in chosen if verb.offered(request, mailing)]
+        if allowed and "confirmed" not in request.POST:
+            return _confirmation(model_admin, request, verb, allowed, len(chosen) - len(allowed))
+        for mailing in allowed:
+            _perform(request, verb, mailing)
+        _report_refused(request, len(chosen) - len(allowed))
+        return None
+
+    act.__name__ = f"{verb.name}_selected"
+    return act
+
+
+def _confirmation(
+    model_admin: Any, request: HttpRequest, verb: Verb, allowed: list[Mailing], refused: int
+) -> HttpResponse:
+    audience = Mailing.recipients.through.objects.filter(mailing__in=allowed)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": verb.title,
+        "opts": model_admin.opts,
+        "verb": verb,
+        "mailings": allowed,
+        "refused": refused,
+        "recipients": audience.count(),
+        "action_name": request.POST["action"],
+        "select_across": request.POST.get("select_across", "0"),
+        "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+    }
+    return TemplateResponse(request, "campaigns/confirm_verb.html", context)
+
+
+def _report_refused(request: HttpRequest, refused: int) -> None:
+    if refused:
+        sentence = ngettext(
+            "%(count)s of the selected mailings was left as it was: its state, or your permissions, do not allow it.",
+            "%(count)s of the selected mailings were left as they were: their states, or your permissions, "
+            "do not allow it.",
+            refused,
+        )
+        messages.warning(request, sentence % {"count": refused})
+
+
+class VerbActions(ScopedAdmin):
+    """Gives a ModelAdmin of mailings a button and a list action for each verb."""
+
+    actions = tuple(f"{verb.name}_selected" for verb in VERBS)
+    actions_detail = tuple(verb.name for verb in VERBS)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        mailing: Any = self.get_object(request, str(object_id))
+        found: list[Any] = super().get_actions_detail(request, object_id)
+        return [item for item in found if item.method.verb.offered(request, mailing)]
+
+    def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        actions = super().get_actions(request, *args, **kwargs)
+        oversees = request.user.has_perm("campaigns.disable_mailing")
+        hidden = [] if oversees else [verb.name for verb in VERBS if verb.permission == "disable"]
+        return {name: item for name, item in actions.items() if name.removesuffix("_selected") not in hidden}
+
+
+for _verb in VERBS:
+    setattr(VerbActions, _verb.name, _on_one(_verb))
+    setattr(VerbActions, f"{_verb.name}_selected", _on_selection(_verb))

@@ -1,0 +1,182 @@
+"""What can be done with a mailing, as buttons: the permission, the states, the words, and the deed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
+
+from accounts.models import User
+from campaigns import access, lifecycle
+from campaigns.models import Mailing, MailingAttempt
+
+Status = Mailing.Status
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One button. `deed` does it and returns the sentence that the person reads; it raises LifecycleError."""
+
+    name: str
+    permission: access.Verb
+    states: tuple[str, ...]
+    title: Any
+    question: Any
+    icon: str
+    deed: Callable[[Mailing, User], str]
+    variant: ActionVariant = ActionVariant.DEFAULT
+    shows_audience: bool = False
+
+    def offered(self, request: HttpRequest, mailing: Mailing) -> bool:
+        """Whether this person may press it for this mailing now."""
+        return mailing.status in self.states and access.can(request.user, self.permission, mailing)
+
+
+def _send(mailing: Mailing, by: User) -> str:
+    attempt = lifecycle.launch(mailing, by)
+    return _("“%(mailing)s” is on its way to %(count)s recipients.") % {"mailing": mailing, "count": _letters(attempt)}
+
+
+def _dry_run(mailing: Mailing, by: User) -> str:
+    attempt = lifecycle.launch(mailing, by, dry_run=True)
+    return _("Dry run of “%(mailing)s”: %(count)s letters are being composed, none is sent.") % {
+        "mailing": mailing,
+        "count": _letters(attempt),
+    }
+
+
+def _letters(attempt: MailingAttempt) -> int:
+    return attempt.total - attempt.skipped
+
+
+def _schedule(mailing: Mailing, _by: User) -> str:
+    run_at = timezone.localtime(lifecycle.schedule(mailing))
+    when = date_format(run_at, "DATETIME_FORMAT")
+    return _("“%(mailing)s” will be sent on %(when)s.") % {"mailing": mailing, "when": when}
+
+
+def _unschedule(mailing: Mailing, _by: User) -> str:
+    lifecycle.unschedule(mailing)
+    return _("“%s” is a draft again.") % mailing
+
+
+def _pause(mailing: Mailing, _by: User) -> str:
+    lifecycle.pause(mailing)
+    return _("“%s” is paused.") % mailing
+
+
+def _resume(mailing: Mailing, _by: User) -> str:
+    lifecycle.resume(mailing)
+    return _("“%s” goes on.") % mailing
+
+
+def _cancel(mailing: Mailing, _by: User) -> str:
+    lifecycle.cancel(mailing)
+    return _("“%s” is cancelled.") % mailing
+
+
+def _disable(mailing: Mailing, _by: User) -> str:
+    lifecycle.disable(mailing)
+    return _("“%s” is disabled.") % mailing
+
+
+def _enable(mailing: Mailing, _by: User) -> str:
+    lifecycle.enable(mailing)
+    return _("“%s” is a draft again.") % mailing
+
+
+VERBS = (
+    Verb(
+        name="send",
+        permission="send",
+        states=Mailing.IDLE,
+        title=gettext_lazy("Send now"),
+        question=gettext_lazy("The mail goes out at once. What has been sent can not be called back."),
+        icon="send",
+        deed=_send,
+        variant=ActionVariant.PRIMARY,
+        shows_audience=True,
+    ),
+    Verb(
+        name="resume",
+        permission="send",
+        states=(Status.PAUSED,),
+        title=gettext_lazy("Resume"),
+        question=gettext_lazy("Sending goes on where it stopped. Nobody gets the mail twice."),
+        icon="play_arrow",
+        deed=_resume,
+        variant=ActionVariant.PRIMARY,
+    ),
+    Verb(
+        name="pause",
+        permission="send",
+        states=(Status.RUNNING,),
+        title=gettext_lazy("Pause"),
+        question=gettext_lazy("Letters on their way arrive; no others start until you resume."),
+        icon="pause",
+        deed=_pause,
+    ),
+    Verb(
+        name="dry_run",
+        permission="send",
+        states=(*Mailing.IDLE, *Mailing.ACTIVE),
+        title=gettext_lazy("Dry run"),
+        question=gettext_lazy("Every letter is composed and checked; none is sent."),
+        icon="labs",
+        deed=_dry_run,
+        shows_audience=True,
+    ),
+    Verb(
+        name="schedule",
+        permission="send",
+        states=(Status.DRAFT, Status.FINISHED),
+        title=gettext_lazy("Schedule"),
+        question=gettext_lazy("The mailing is sent by itself when its start has come."),
+        icon="event",
+        deed=_schedule,
+        shows_audience=True,
+    ),
+    Verb(
+        name="unschedule",
+        permission="send",
+        states=(Status.SCHEDULED,),
+        title=gettext_lazy("Unschedule"),
+        question=gettext_lazy("The mailing becomes a draft again and is not sent by itself."),
+        icon="event_busy",
+        deed=_unschedule,
+    ),
+    Verb(
+        name="cancel",
+        permission="send",
+        states=Mailing.ACTIVE,
+        title=gettext_lazy("Cancel sending"),
+        question=gettext_lazy("Letters on their way arrive; all others are not sent. This can not be undone."),
+        icon="cancel",
+        deed=_cancel,
+        variant=ActionVariant.DANGER,
+    ),
+    Verb(
+        name="disable",
+        permission="disable",
+        states=tuple(status for status in Status if status != Status.DISABLED),
+        title=gettext_lazy("Disable"),
+        question=gettext_lazy("Whatever is being sent is cancelled, and nothing is sent until it is enabled again."),
+        icon="block",
+        deed=_disable,
+        variant=ActionVariant.DANGER,
+    ),
+    Verb(
+        name="enable",
+        permission="disable",
+        states=(Status.DISABLED,),
+        title=gettext_lazy("Enable"),
+        question=gettext_lazy("The mailing becomes a draft again."),
+        icon="check_circle",
+        deed=_enable,
+    ),
+)

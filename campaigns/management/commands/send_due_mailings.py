@@ -1,0 +1,29 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from campaigns import lifecycle
+from campaigns.management import delivery
+
+
+class Command(BaseCommand):
+    help = (
+        "Launch the scheduled mailings whose start has come and whose end has not, and deliver them in the "
+        "foreground. For cron on a machine without workers; safe to run while an earlier run still works. "
+        "Exit status: 0 nothing was due or every letter was sent, 1 some were not."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--enqueue", action="store_true", help="leave the delivery to running workers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        attempts = lifecycle.launch_due()
+        if attempts and not options["enqueue"]:
+            attempts = delivery.deliver(attempts)
+        for attempt in attempts:
+            self.stdout.write(delivery.sentence(attempt))
+        if not attempts:
+            self.stdout.write("Nothing is due.")
+        elif not options["enqueue"] and not delivery.succeeded(attempts):
+            raise SystemExit(1)

@@ -1,0 +1,78 @@
+"""Following attempts from a terminal: a bar while a person watches, and the figures at the end."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.models import Q
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from campaigns.models import MailingAttempt
+from campaigns.models.attempt import FINAL_COUNTERS
+from campaigns.sending import jobs
+
+AT_REST = ~Q(finished_at=None) | Q(status=MailingAttempt.Status.PAUSED)
+
+
+def deliver(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
+    """Work in the foreground until the attempts have ended or are paused; returns them as they are then."""
+    with _bar(attempts) as at_rest:
+        jobs.run(until=at_rest)
+    return _reloaded(attempts)
+
+
+def follow(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
+    """Watch workers deliver the attempts until they have ended or are paused."""
+    with _bar(attempts) as at_rest:
+        while not at_rest():
+            time.sleep(0.25)
+    return _reloaded(attempts)
+
+
+def figures(attempt: MailingAttempt) -> dict[str, Any]:
+    """What the ledger says of the attempt, by name."""
+    counters = {name: getattr(attempt, name) for name in FINAL_COUNTERS}
+    return {
+        "attempt": attempt.pk,
+        "mailing": attempt.mailing_id,
+        "status": attempt.status,
+        "reason": attempt.server_response,
+        "total": attempt.total,
+        **counters,
+        "open": attempt.open,
+    }
+
+
+def sentence(attempt: MailingAttempt) -> str:
+    """The figures for a person, in one line."""
+    named = [f"{count} {name.replace('_', ' ')}" for name in FINAL_COUNTERS if (count := getattr(attempt, name))]
+    told = ", ".join([*named, *([f"{attempt.open} open"] if attempt.open else [])])
+    reason = f" ({attempt.server_response})" if attempt.server_response else ""
+    return f"{attempt} of “{attempt.mailing}”: {attempt.get_status_display()}{reason}; {attempt.total} rows: {told}"
+
+
+def succeeded(attempts: list[MailingAttempt]) -> bool:
+    return all(attempt.status == MailingAttempt.Status.SUCCESS for attempt in attempts)
+
+
+@contextmanager
+def _bar(attempts: list[MailingAttempt]) -> Iterator[Callable[[], bool]]:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
+        tasks = {a.pk: progress.add_task(str(a.mailing), total=a.total) for a in attempts}
+
+        def at_rest() -> bool:
+            for attempt in MailingAttempt.objects.filter(pk__in=tasks):
+                progress.update(tasks[attempt.pk], completed=attempt.done)
+            return not MailingAttempt.objects.filter(pk__in=tasks).exclude(AT_REST).exists()
+
+        yield at_rest
+
+
+def _reloaded(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
+    pks = [attempt.pk for attempt in attempts]
+    return list(MailingAttempt.objects.select_related("mailing").filter(pk__in=pks).order_by("pk"))
