@@ -10,7 +10,7 @@ from backoffice import embedded, env, logs, theme
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
 
-env.read_dotenv(BASE_DIR / ".env")
+env.read_dotenv(Path(env.text("ENV_FILE", str(BASE_DIR / ".env"))))
 
 # --- Security ---------------------------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ TEMPLATES = [
 # --- Database and cache -----------------------------------------------------------------------------------
 
 # Without DB_HOST or REDIS_URL, the servers that a running scripts/quickstart.py has up are used.
-_local = embedded.running(LOCAL_DIR)
+_local = {} if env.text("DB_HOST", "") else embedded.running(LOCAL_DIR)
 
 
 def _server(name: str, default: str) -> str:

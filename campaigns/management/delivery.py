@@ -1,18 +1,21 @@
 """Following attempts from a terminal: a bar while a person watches, and the figures at the end."""
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import parseaddr
 from typing import Any
 
 from django.db.models import Q
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from campaigns.models import MailingAttempt
+from campaigns.models import MailingAttempt, MailingLog
 from campaigns.models.attempt import FINAL_COUNTERS
 from campaigns.sending import jobs
+from campaigns.sending.letters import message_id
 
 AT_REST = ~Q(finished_at=None) | Q(status=MailingAttempt.Status.PAUSED)
 
@@ -43,7 +46,16 @@ def figures(attempt: MailingAttempt) -> dict[str, Any]:
         "total": attempt.total,
         **counters,
         "open": attempt.open,
+        "message_ids_sha256": message_ids_digest(attempt),
     }
+
+
+def message_ids_digest(attempt: MailingAttempt) -> str:
+    """SHA-256 of the sorted Message-IDs of all letters sent, a line each, to compare with the server's journal."""
+    _name, sender = parseaddr(attempt.from_email)
+    rows = attempt.logs.filter(status=MailingLog.Status.SENT).values_list("pk", flat=True).iterator()
+    ids = sorted(message_id(attempt, row, sender) for row in rows)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
 def sentence(attempt: MailingAttempt) -> str:
