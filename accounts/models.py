@@ -50,9 +50,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("e-mail"), unique=True, error_messages={"unique": _("There is a user with this e-mail already.")}
     )
     full_name = models.CharField(_("full name"), max_length=150, blank=True)
-    language = models.CharField(
-        _("language"), max_length=10, choices=settings.LANGUAGES, default=default_language
-    )
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default=default_language)
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,
@@ -70,7 +68,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     date_joined = models.DateTimeField(_("date joined"), default=timezone.now, editable=False)
 
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

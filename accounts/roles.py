@@ -7,12 +7,10 @@ MANAGER = "manager"
 
 _NOUNS = ("recipient", "message", "mailing")
 _READ = frozenset(
-    {"campaigns.view_mailingattempt", "campaigns.view_mailinglog"}
-    | {f"campaigns.view_{noun}" for noun in _NOUNS}
+    {"campaigns.view_mailingattempt", "campaigns.view_mailinglog"} | {f"campaigns.view_{noun}" for noun in _NOUNS}
 )
 _WRITE = frozenset(
-    {f"campaigns.{verb}_{noun}" for verb in ("add", "change", "delete") for noun in _NOUNS}
-    | {"campaigns.send_mailing"}
+    {f"campaigns.{verb}_{noun}" for verb in ("add", "change", "delete") for noun in _NOUNS} | {"campaigns.send_mailing"}
 )
 _OVERSEE = frozenset(
     {

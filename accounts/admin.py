@@ -1,1 +1,0 @@
-def account_links(request): return []

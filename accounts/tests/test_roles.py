@@ -1,0 +1,37 @@
+import pytest
+from django.contrib.auth.models import Group
+
+from accounts import roles
+from accounts.tests.factories import make_user, permission
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("name", [roles.OPERATOR, roles.MANAGER])
+def test_a_role_grants_exactly_its_permissions(name: str) -> None:
+    person = make_user(groups=(roles.role(name),))
+    assert person.get_all_permissions() == roles.PERMISSIONS[name]
+
+
+def test_only_managers_see_everything_and_stop_mailings() -> None:
+    assert roles.PERMISSIONS[roles.MANAGER] - roles.PERMISSIONS[roles.OPERATOR] == {
+        "campaigns.view_all_recipients",
+        "campaigns.view_all_messages",
+        "campaigns.view_all_mailings",
+        "campaigns.disable_mailing",
+    }
+
+
+def test_a_role_is_made_once() -> None:
+    assert roles.role(roles.OPERATOR) == roles.role(roles.OPERATOR)
+
+
+def test_a_permission_taken_away_comes_back() -> None:
+    roles.role(roles.OPERATOR).permissions.clear()
+    roles.role(roles.OPERATOR)
+    assert Group.objects.get(name=roles.OPERATOR).permissions.count() == len(roles.PERMISSIONS[roles.OPERATOR])
+
+
+def test_a_permission_added_by_hand_stays() -> None:
+    roles.role(roles.OPERATOR).permissions.add(permission("accounts.view_user"))
+    assert roles.role(roles.OPERATOR).permissions.contains(permission("accounts.view_user"))
