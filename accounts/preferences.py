@@ -16,12 +16,15 @@ class PreferencesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return self.get_response(request)
-        user_email.set(request.user.email)
-        request.LANGUAGE_CODE = request.user.language
-        with translation.override(request.user.language), timezone.override(_zone(request.user.time_zone)):
-            return self.get_response(request)
+        # Not undone afterwards: LocaleMiddleware still reads the language, and a streamed body comes later.
+        if request.user.is_authenticated:
+            user_email.set(request.user.email)
+            request.LANGUAGE_CODE = request.user.language
+            translation.activate(request.user.language)
+            timezone.activate(_zone(request.user.time_zone))
+        else:
+            timezone.deactivate()
+        return self.get_response(request)
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo:

@@ -26,6 +26,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "campaigns.admin.dashboard.dashboard",
+    "SITE_VIEWS": [("profile/", "profile", "accounts.admin.profile.ProfileView")],
     "STYLES": [_style],
     "BORDER_RADIUS": "6px",
     "COLORS": {

@@ -10,7 +10,6 @@ from django.contrib.auth.models import Group
 from django.db.models import PROTECT, Field, ManyToManyField, Model, QuerySet
 from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest
-from django.urls import URLPattern, path
 from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +19,6 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.admin.base import DelegatedAdmin, actor
 from accounts.admin.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from accounts.admin.profile import ProfileView
 from accounts.models import User
 
 _FLAGS = ("is_active", "is_staff", "is_superuser")
@@ -64,10 +62,6 @@ class UserAdmin(DjangoUserAdmin, DelegatedAdmin):
         (_("Preferences"), {"classes": ["tab"], "fields": ("language", "time_zone")}),
         (_("Dates"), {"classes": ["tab"], "fields": ("last_login", "date_joined")}),
     )
-
-    def get_urls(self) -> list[URLPattern]:
-        view = ProfileView.as_view(admin_site=self.admin_site)
-        return [path("profile/", self.admin_site.admin_view(view), name="profile"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")

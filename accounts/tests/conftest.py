@@ -1,10 +1,3 @@
-from pathlib import Path
-from typing import Any
+from backoffice.tests.fixtures import quick_site
 
-import pytest
-
-
-@pytest.fixture(autouse=True)
-def _site(settings: Any, tmp_path: Path) -> None:
-    settings.STATIC_ROOT = tmp_path  # WhiteNoise warns of a directory that collectstatic has not made yet
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # 1 ms instead of 300
+__all__ = ["quick_site"]

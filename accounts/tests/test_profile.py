@@ -85,7 +85,21 @@ def test_the_next_page_is_in_the_chosen_time_zone(client: Client) -> None:
 def test_another_persons_page_keeps_its_time_zone(client: Client) -> None:
     client.force_login(make_user(time_zone="Asia/Tokyo"))
     page(client)
+    client.force_login(make_user(time_zone="UTC"))
+    assert 'data-admin-utc-offset="0"' in page(client)
+
+
+def test_the_login_page_is_in_nobodys_time_zone(client: Client) -> None:
+    client.force_login(make_user(time_zone="Asia/Tokyo"))
+    page(client)
+    client.logout()
+    client.get("/admin/login/")
     assert timezone.get_current_timezone_name() == "UTC"
+
+
+def test_the_page_names_its_language(client: Client) -> None:
+    client.force_login(make_user(language="ru"))
+    assert client.get(reverse("admin:profile")).headers["Content-Language"] == "ru"
 
 
 def test_an_unknown_time_zone_is_refused_with_a_sentence(client: Client) -> None:

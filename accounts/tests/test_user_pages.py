@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 
@@ -8,9 +9,10 @@ from accounts import roles
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, make_operator, make_superuser, make_user, permission
 from accounts.tests.forms import NEW_PASSWORD, new_user, user_form
-from campaigns.models import Recipient
 
 pytestmark = pytest.mark.django_db
+
+Recipient = apps.get_model("campaigns", "Recipient")  # accounts imports nothing of campaigns
 
 
 def pages() -> list[str]:
@@ -112,6 +114,11 @@ def test_a_weak_password_is_refused(admin: Client) -> None:
     assert "This password is too common." in response.content.decode()
 
 
+def test_the_password_is_marked_as_required(admin: Client) -> None:
+    form = admin.get(reverse("admin:accounts_user_add")).context["adminform"].form
+    assert [form.fields[name].required for name in ("password1", "password2")] == [True, True]
+
+
 def test_a_person_without_a_password_is_refused(admin: Client) -> None:
     admin.post(reverse("admin:accounts_user_add"), new_user(email="new@example.com", password=""))
     assert not User.objects.filter(email="new@example.com").exists()
@@ -162,9 +169,12 @@ def test_a_permission_without_pages_is_not_offered(admin: Client) -> None:
 def test_a_permission_without_pages_survives_saving_the_role(admin: Client) -> None:
     role = roles.role(roles.OPERATOR)
     role.permissions.set([permission("sessions.add_session")])
-    form = admin.get(reverse("admin:auth_group_change", args=[role.pk])).context["adminform"].form
-    kept = [one.pk for one in form.initial["permissions"]]
-    admin.post(reverse("admin:auth_group_change", args=[role.pk]), {"name": role.name, "permissions": kept})
+    url = reverse("admin:auth_group_change", args=[role.pk])
+    form = admin.get(url).context["adminform"].form
+    chosen = form.fields["permissions"].queryset.filter(pk__in=[one.pk for one in form.initial["permissions"]])
+    admin.post(url, {"name": "renamed", "permissions": [one.pk for one in chosen]})
+    role.refresh_from_db()
+    assert role.name == "renamed"
     assert role.permissions.contains(permission("sessions.add_session"))
 
 

@@ -57,16 +57,14 @@ class MailingAdmin(VerbActions):
     date_hierarchy = "created_at"
     autocomplete_fields = ("message",)
     change_form_outer_before_template = "campaigns/mailing_summary.html"
-    fieldsets = (
-        (None, {"fields": ("name", "message")}),
-        (gettext_lazy("Audience"), {"fields": ("add_recipients", "add_all")}),
-        (
-            gettext_lazy("Schedule"),
-            {
-                "fields": ("start_at", "end_at", "repetition"),
-                "description": gettext_lazy("Only for mailings that are to go out by themselves."),
-            },
-        ),
+    what = (None, {"fields": ("name", "message")})
+    whom = (gettext_lazy("Audience"), {"fields": ("add_recipients", "add_all")})
+    when = (
+        gettext_lazy("Schedule"),
+        {
+            "fields": ("start_at", "end_at", "repetition"),
+            "description": gettext_lazy("Only for mailings that are to go out by themselves."),
+        },
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
@@ -75,6 +73,11 @@ class MailingAdmin(VerbActions):
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Mailing) else []
         return [("status", ChoicesDropdownFilter), *owner, ("start_at", RangeDateTimeFilter)]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Who may only look finds the audience above the form.
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return (self.what, self.whom, self.when) if may_edit else (self.what, self.when)
 
     @display(description=gettext_lazy("mailing"), header=True, ordering="name")
     def name_and_message(self, mailing: Mailing) -> tuple[str, str]:
@@ -136,5 +139,6 @@ class MailingAdmin(VerbActions):
         """The live part of the mailing's page; it asks for itself again until the attempt has ended."""
         mailing: Mailing = self.get_object(request, object_id)
         summary = progress.of_mailing(mailing)
-        context = {"summary": summary, "colour": STATUS_COLOURS[Mailing.Status(mailing.status)], "just_ended": not summary.live}
+        colour = STATUS_COLOURS[Mailing.Status(mailing.status)]
+        context = {"summary": summary, "colour": colour, "just_ended": not summary.live}
         return render(request, "campaigns/mailing_progress.html", context)

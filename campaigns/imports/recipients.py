@@ -34,13 +34,20 @@ class NoEmailColumn(ValidationError):
     """The file has no column with e-mail addresses."""
 
 
+class AttributesWidget(widgets.JSONWidget):
+    """JSON that a person can read: letters of any script stand as they are."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return json.dumps(value, ensure_ascii=False) if value else ""
+
+
 class RecipientResource(resources.ModelResource):
     """A file row is found by its e-mail among the owner's recipients; other columns become attributes.
 
     Neither owner nor id is a column, and nobody else's recipient is ever touched.
     """
 
-    attributes = fields.Field(attribute="attributes", column_name="attributes", widget=widgets.JSONWidget())
+    attributes = fields.Field(attribute="attributes", column_name="attributes", widget=AttributesWidget())
 
     class Meta:
         model = Recipient

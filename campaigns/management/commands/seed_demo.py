@@ -20,8 +20,9 @@ SUBJECT = 'Welcome, {{ full_name|default:"friend" }}'
 BODY = """\
 Dear {{ full_name|default:"friend" }},
 
-thank you for joining us{{ attributes.city|default:"" }}.
+thank you for joining us.
 
+Your city: {{ attributes.city|default:"not told" }}
 Your plan: {{ attributes.plan|default:"free" }}
 We write to {{ email }}.
 

@@ -1,0 +1,3 @@
+from backoffice.tests.fixtures import quick_site
+
+__all__ = ["quick_site"]
