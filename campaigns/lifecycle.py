@@ -54,6 +54,8 @@ def launch(mailing: Mailing, by: User | None, *, dry_run: bool = False) -> Maili
 
 def _launch(mailing: Mailing, by: User | None, *, dry_run: bool) -> MailingAttempt:
     if not dry_run:
+        if mailing.end_at and mailing.end_at <= timezone.now():
+            raise NotNow(_("“%s” should have ended already: enter a later end.") % mailing)
         _set_running(mailing)
     attempt = MailingAttempt.objects.create(
         mailing=mailing,
@@ -160,19 +162,21 @@ def launch_due(now: datetime | None = None) -> list[MailingAttempt]:
     for late in Mailing.objects.overdue(now):
         Mailing.objects.filter(pk=late.pk).move(Status.FINISHED, of=(Status.SCHEDULED,), next_run_at=None)
         logger.warning("Mailing %s ended before it could be sent.", late.pk)
-    return [attempt for mailing in Mailing.objects.due(now) if (attempt := _launch_due(mailing))]
+    return [attempt for mailing in Mailing.objects.due(now) if (attempt := _launch_due(mailing, now))]
 
 
-def _launch_due(mailing: Mailing) -> MailingAttempt | None:
+def _launch_due(mailing: Mailing, now: datetime) -> MailingAttempt | None:
     with correlation.correlated(correlation.new_id()):
         try:
             with transaction.atomic():
                 # Whoever locks the row first launches it; the others find it moved on.
-                still = Mailing.objects.due(timezone.now()).select_for_update(skip_locked=True)
+                still = Mailing.objects.due(now).select_for_update(skip_locked=True)
                 return launch(mailing, None) if still.filter(pk=mailing.pk).exists() else None
         except LifecycleError as error:
             logger.warning("Mailing %s was due and could not start: %s", mailing.pk, error)
-            return None
+        except Exception:
+            logger.exception("Mailing %s was due and could not start", mailing.pk)
+        return None
 
 
 def _cancel_attempts(mailing: Mailing, reason: str) -> int:
@@ -187,9 +191,9 @@ def _cancel_attempts(mailing: Mailing, reason: str) -> int:
 
 def _enqueue_open(attempt: MailingAttempt) -> None:
     chunks = Chunk.objects.filter(attempt=attempt, closed_at=None).order_by("pk").values_list("pk", flat=True)
-    _enqueue(list(chunks), attempt)
+    _enqueue(list(chunks), attempt, urgent=True)
 
 
-def _enqueue(chunks: list[int], attempt: MailingAttempt) -> None:
+def _enqueue(chunks: list[int], attempt: MailingAttempt, *, urgent: bool = False) -> None:
     email = attempt.triggered_by.email if attempt.triggered_by else "-"
-    jobs.enqueue(chunks, attempt.request_id, email)
+    jobs.enqueue(chunks, attempt.request_id, email, urgent=urgent)

@@ -1,13 +1,21 @@
 """What all pages share: rows, choices and permissions go through access.py, and an outsider gets a 404."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, cast
 
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
+from django.contrib.admin.utils import NestedObjects, model_ngettext
+from django.core.exceptions import BadRequest
+from django.db import DataError
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
 from django.forms import ModelForm
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.models import User
 from campaigns import access
@@ -32,7 +40,30 @@ def _scoped(db_field: Any, request: HttpRequest, kwargs: dict[str, Any]) -> dict
     return kwargs
 
 
-class ScopedAdmin(ScopedChoices, ModelAdmin):
+class ScopedFilter(AutocompleteSelectFilter):
+    """A filter by a related object that names it only to those who may see it."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        for choice in super().choices(changelist):
+            field = choice["form"].fields[self.lookup_kwarg]
+            field.queryset = access.visible(self.request.user, field.queryset.all())
+            yield choice
+
+
+class SturdyList(ModelAdmin):
+    """A list whose address asks for what can not be opens unfiltered; Django sees to most of that, not to all."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        try:
+            response: HttpResponse = super().changelist_view(request, extra_context)
+        except (ValueError, DataError):
+            if request.method != "GET" or ERROR_FLAG in request.GET:
+                raise
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+        return response
+
+
+class ScopedAdmin(ScopedChoices, SturdyList):
     """A noun of which everybody sees own and shared objects."""
 
     list_fullwidth = True
@@ -66,17 +97,30 @@ class ScopedAdmin(ScopedChoices, ModelAdmin):
         super().save_model(request, obj, form, change)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What is deleted along is counted, not named: some of it may be others'."""
-        _to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        named = [str(obj) for obj in objs[:20]]
-        # What hangs on the objects (their audience rows, their shares) needs no permission of its own.
-        return named, counts, set() if not protected else lacking, protected
+        """What is deleted along, or keeps them from it, is counted, not named: some of it may be others'.
+
+        What hangs on the objects (their audience rows, their shares) needs no permission of its own.
+        """
+        objs = list(objs)
+        collector = NestedObjects(using=self.model._default_manager.db)
+        collector.collect(objs)
+        counts = {model._meta.verbose_name_plural: len(found) for model, found in collector.model_objs.items()}
+        may_all = all(self.has_delete_permission(request, obj) for obj in objs)
+        protecting = Counter(type(obj) for obj in collector.protected)
+        protected = [f"{count} {model_ngettext(model._meta, count)}" for model, count in protecting.items()]
+        return [str(obj) for obj in objs[:20]], counts, set() if may_all else {self.opts.verbose_name}, protected
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        if not all(key.isdecimal() for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise BadRequest("The selection is not one of this list.")
+        response: HttpResponse | None = super().response_action(request, *args, **kwargs)
+        return response
 
     def _can(self, request: HttpRequest, verb: access.Verb, obj: Model | None) -> bool:
         return obj is None or access.can(request.user, verb, obj)
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(SturdyList):
     """A noun that people look at and workers write."""
 
     list_fullwidth = True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from campaigns.models import MailingAttempt
@@ -49,7 +50,10 @@ class Engine:
         if attempt.status == AttemptStatus.CANCELLED:
             await self.recorder.call(ledger.cancel_open, lease)
         retry_at = await self.recorder.call(ledger.close, lease)
-        return timezone.now() if self.draining.is_set() else retry_at
+        if self.draining.is_set():
+            return timezone.now()
+        # Who resumes a paused attempt enqueues its chunks; until then they would come back at once, again and again.
+        return retry_at if attempt.status == AttemptStatus.RUNNING else None
 
     async def aclose(self) -> None:
         """Let go of the database and the mail server."""
@@ -61,24 +65,35 @@ class Engine:
         return attempt
 
     async def _send(self, attempt: MailingAttempt, lease: Lease) -> None:
+        try:
+            composer = Composer(attempt)
+        except (NotComposed, ValidationError) as error:
+            await self._pause(attempt, TransportDown(f"No letter can be written: {_sentence(error)}"))
+            return
         rows = await self.recorder.call(ledger.ready, lease)
-        delivery = _Delivery(self, attempt, lease, deque(rows))
+        delivery = _Delivery(self, composer, lease, deque(rows))
         if attempt.dry_run:
             await delivery.rehearse()
         else:
             await delivery.run()
         await self.recorder.flush(lease)
         if delivery.down:
-            logger.warning("Attempt %s is paused: %s", attempt.pk, delivery.down)
-            await self.recorder.call(ledger.pause, attempt.pk, str(delivery.down))
+            await self._pause(attempt, delivery.down)
+
+    async def _pause(self, attempt: MailingAttempt, reason: TransportDown) -> None:
+        logger.warning("Attempt %s is paused: %s", attempt.pk, reason)
+        await self.recorder.call(ledger.pause, attempt.pk, str(reason))
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
 
 
 class _Delivery:
     """One chunk on its way, over as many connections as there are."""
 
-    def __init__(self, engine: Engine, attempt: MailingAttempt, lease: Lease, rows: deque[Ready]) -> None:
-        self.engine, self.lease, self.rows = engine, lease, rows
-        self.composer = Composer(attempt)
+    def __init__(self, engine: Engine, composer: Composer, lease: Lease, rows: deque[Ready]) -> None:
+        self.engine, self.composer, self.lease, self.rows = engine, composer, lease, rows
         self.down: TransportDown | None = None
         self._stopped = False
 
@@ -100,6 +115,8 @@ class _Delivery:
         while row := self._next():
             if letter := self._compose(row):
                 await self._attempt_to_send(row, letter)
+            else:
+                await asyncio.sleep(0)  # a thousand bad addresses in a row do not hold up the heartbeat
 
     def _next(self) -> Ready | None:
         if self._stopped or self.down or self.engine.draining.is_set() or not self.rows:

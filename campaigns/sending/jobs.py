@@ -9,7 +9,10 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
+from time import monotonic
+from typing import cast
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 from procrastinate import RetryStrategy
@@ -17,19 +20,22 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import JobContext
+from procrastinate.jobs import Job
+from procrastinate.jobs import Status as JobStatus
 
 from backoffice.correlation import correlated
+from campaigns.sending import ledger
 from campaigns.sending.engine import Engine
 from campaigns.sending.recorder import LeaseLost
 
 logger = logging.getLogger(__name__)
 
 QUEUE = "sending"
-SWEEP_SECONDS = 5
 # Chunks delivered at the same time by one worker: a slow one does not hold up the rest.
 CONCURRENCY = 4
-# An arbitrary number that names the sweep among PostgreSQL's advisory locks.
-SWEEP_LOCK = 1_190_113_001
+# A job waits for the earlier ones of its lock even if they are due only in hours. What a person asks for does not.
+URGENT = 1
+SIGN_OF_LIFE_SECONDS = settings.STALLED_WORKER_SECONDS / 3
 
 
 @app.task(name="deliver_chunk", queue=QUEUE, pass_context=True, retry=RetryStrategy(wait=2))
@@ -38,25 +44,49 @@ async def deliver_chunk(context: JobContext, *, chunk: int, request_id: str, use
     engine: Engine = context.additional_context["engine"]
     with correlated(request_id, user_email):
         try:
-            again_at = await engine.deliver(chunk)
+            async with _heartbeat(context.job):
+                again_at = await engine.deliver(chunk)
         except LeaseLost as error:
             logger.warning("%s", error)
             return
         if again_at:
-            await _chunk_job(chunk, again_at).defer_async(
-                chunk=chunk, request_id=request_id, user_email=user_email
-            )
+            await _chunk_job(chunk, again_at).defer_async(chunk=chunk, request_id=request_id, user_email=user_email)
 
 
-def enqueue(chunks: Iterable[int], request_id: str, user_email: str) -> None:
-    """Have the chunks delivered; part of the caller's transaction. Enqueueing a chunk twice does no harm."""
+@asynccontextmanager
+async def _heartbeat(job: Job) -> AsyncIterator[None]:
+    """Keep the job's worker alive in the eyes of others.
+
+    Procrastinate stops its own heartbeat when it is asked to stop or has lost the database, and waits for the
+    running jobs only then: a slow mail server would have them taken away.
+    """
+
+    async def beat() -> None:
+        while job.worker_id is not None:
+            await asyncio.sleep(SIGN_OF_LIFE_SECONDS)
+            with suppress(ConnectorException):
+                await app.job_manager.update_heartbeat(job.worker_id)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+def enqueue(chunks: Iterable[int], request_id: str, user_email: str, *, urgent: bool = False) -> None:
+    """Have the chunks delivered; part of the caller's transaction. Enqueueing a chunk twice does no harm.
+
+    With `urgent`, a delivery that is planned for later does not hold this one up.
+    """
     for chunk in chunks:
-        _chunk_job(chunk).defer(chunk=chunk, request_id=request_id, user_email=user_email)
+        job = _chunk_job(chunk, priority=URGENT if urgent else 0)
+        job.defer(chunk=chunk, request_id=request_id, user_email=user_email)
 
 
-def _chunk_job(chunk: int, at: datetime | None = None):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _chunk_job(chunk: int, at: datetime | None = None, priority: int = 0):  # type: ignore[no-untyped-def]
     # The lock keeps two jobs of one chunk from running side by side.
-    return deliver_chunk.configure(lock=f"chunk:{chunk}", schedule_at=at)
+    return deliver_chunk.configure(lock=f"chunk:{chunk}", schedule_at=at, priority=priority)
 
 
 def run(until: Callable[[], bool] | None = None) -> None:
@@ -79,7 +109,7 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 async def _run(until: Callable[[], bool] | None) -> None:
     engine, stop = Engine(), asyncio.Event()
     with _stopping_on_signals(stop):
-        watcher = asyncio.create_task(_watch(until, stop)) if until else None
+        watcher = asyncio.create_task(_watch(engine, until, stop)) if until else None
         try:
             while not stop.is_set():
                 await _work(engine, stop)
@@ -87,6 +117,9 @@ async def _run(until: Callable[[], bool] | None) -> None:
             if watcher:
                 watcher.cancel()
             await engine.aclose()
+    if watcher:
+        with suppress(asyncio.CancelledError):
+            await watcher  # what until() raised is the caller's to know
 
 
 @contextmanager
@@ -103,10 +136,12 @@ def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def _watch(until: Callable[[], bool], stop: asyncio.Event) -> None:
-    while not await asyncio.to_thread(until):
-        await asyncio.sleep(0.25)
-    stop.set()
+async def _watch(engine: Engine, until: Callable[[], bool], stop: asyncio.Event) -> None:
+    try:
+        while not await engine.recorder.call(until):
+            await asyncio.sleep(0.25)
+    finally:
+        stop.set()
 
 
 async def _work(engine: Engine, stop: asyncio.Event) -> None:
@@ -122,7 +157,7 @@ async def _work(engine: Engine, stop: asyncio.Event) -> None:
             worker.cancel()
             with suppress(asyncio.CancelledError):
                 await worker
-    except (ConnectorException, OSError) as error:
+    except (ConnectorException, psycopg.Error, OSError) as error:
         logger.warning("The worker lost the database, starting again: %s", error)
     if not stop.is_set():
         await asyncio.sleep(1)
@@ -130,9 +165,7 @@ async def _work(engine: Engine, stop: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def _worker(engine: Engine) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Task[None]]]:
-    connector = app.connector
-    assert isinstance(connector, DjangoConnector)
-    with app.replace_connector(connector.get_worker_connector()):
+    with app.replace_connector(cast(DjangoConnector, app.connector).get_worker_connector()):
         async with app.open_async():
             worker = asyncio.create_task(
                 app.run_worker_async(
@@ -147,46 +180,48 @@ async def _worker(engine: Engine) -> AsyncIterator[tuple[asyncio.Task[None], asy
 
 async def _sweep_forever(engine: Engine) -> None:
     while True:
+        await asyncio.sleep(SIGN_OF_LIFE_SECONDS)
         try:
             await _sweep(engine)
-        except ConnectorException as error:
+        except Exception as error:
             logger.warning("The sweep could not run: %s", error)
-        await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(SIGN_OF_LIFE_SECONDS)
 
 
 async def _sweep(engine: Engine) -> None:
-    """Restart the jobs of dead workers, and give a job to open chunks that have none."""
-    if not await engine.recorder.call(_try_lock):
-        return
+    """Replace the jobs of dead workers, and give a job to open chunks that have none. Several may do it at once."""
+    started, timeout = monotonic(), settings.STALLED_WORKER_SECONDS
+    stalled = await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=timeout)
+    if monotonic() - started > SIGN_OF_LIFE_SECONDS:
+        return  # the database was away, and nobody could give a sign of life
+    gone = [job for job in stalled if await _end(job)]
+    await engine.recorder.call(ledger.fence, [cast(int, job.task_kwargs["chunk"]) for job in gone])
+    for job in gone:
+        logger.warning("Restarting job %s: its worker is gone.", job.id)
+        again = app.configure_task(job.task_name, queue=job.queue, lock=job.lock, priority=job.priority)
+        await again.defer_async(**job.task_kwargs)
+    for chunk, request_id, email in await engine.recorder.call(_orphans):
+        logger.warning("Chunk %s is open and had no job: it has one again.", chunk)
+        await _chunk_job(chunk).defer_async(chunk=chunk, request_id=request_id, user_email=email)
+
+
+async def _end(job: Job) -> bool:
+    """Delete the job of a worker that is gone; False: another sweep was first.
+
+    It gets a new one, and is not put back into the queue: a worker that was only asleep ends its job when it
+    wakes, whoever runs it then, and the chunk would be taken from its new worker.
+    """
     try:
-        timeout = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
-        for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=timeout):
-            logger.warning("Restarting job %s: its worker is gone.", job.id)
-            await app.job_manager.retry_job(job)
-        for chunk, request_id, email in await engine.recorder.call(_orphans):
-            logger.warning("Chunk %s is open and had no job: it has one again.", chunk)
-            await _chunk_job(chunk).defer_async(chunk=chunk, request_id=request_id, user_email=email)
-    finally:
-        await engine.recorder.call(_unlock)
-
-
-def _try_lock() -> bool:
-    # Two sweeps at once could take a restarted job away from the worker that has just fetched it.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SWEEP_LOCK])
-        row = cursor.fetchone()
-    return bool(row and row[0])
-
-
-def _unlock() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [SWEEP_LOCK])
+        await app.job_manager.finish_job(job, JobStatus.FAILED, delete_job=True)
+    except ConnectorException:
+        return False
+    return True
 
 
 def _orphans() -> list[tuple[int, str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_ORPHANS)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 _ORPHANS = """

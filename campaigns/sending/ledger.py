@@ -4,7 +4,7 @@ Locks are always taken in the order chunk, log rows, attempt, mailing.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -124,6 +124,16 @@ def take(chunk: int) -> Lease | None:
     return lease
 
 
+@transaction.atomic
+def fence(chunks: Collection[int]) -> None:
+    """Take the chunks of workers that are gone, all at once.
+
+    One that is only asleep goes on, when it wakes, with every chunk that has not been taken from it yet.
+    """
+    for chunk in list(Chunk.objects.filter(pk__in=chunks).order_by("pk").select_for_update()):
+        take(chunk.pk)
+
+
 def ready(lease: Lease) -> list[Ready]:
     """The rows to deliver now."""
     with connection.cursor() as cursor:
@@ -136,7 +146,8 @@ def ready(lease: Lease) -> list[Ready]:
 
 _READY = f"""
 SELECT l.id, l.email, l.tries, r.id IS NOT NULL,
-       coalesce(r.full_name, ''), coalesce(r.comment, ''), coalesce(r.attributes, '{{}}')
+       coalesce(r.full_name, ''), coalesce(r.comment, ''),
+       CASE WHEN jsonb_typeof(r.attributes) = 'object' THEN r.attributes ELSE '{{}}' END
 FROM campaigns_mailinglog l LEFT JOIN campaigns_recipient r ON r.id = l.recipient_id
 WHERE l.id BETWEEN %(first)s AND %(last)s AND l.attempt_id = %(attempt)s
   AND (l.status = {Status.PENDING} OR l.status = {Status.DEFERRED} AND l.retry_at <= now())
@@ -154,7 +165,7 @@ def write(entries: dict[Lease, Entries]) -> dict[Lease, Written]:
     """
     held = _held(entries)
     written = {}
-    for lease in sorted(entries, key=lambda lease: lease.chunk):
+    for lease in sorted(entries, key=lambda lease: (lease.attempt, lease.chunk)):
         if lease not in held:
             written[lease] = Written(held=False)
             continue
@@ -163,14 +174,14 @@ def write(entries: dict[Lease, Entries]) -> dict[Lease, Written]:
     return written
 
 
-def _held(leases: Iterable[Lease]) -> set[Lease]:
-    by_chunk = {lease.chunk: lease for lease in leases}
+def _held(leases: Collection[Lease]) -> set[Lease]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, lease FROM campaigns_chunk WHERE id = ANY(%s) AND closed_at IS NULL ORDER BY id FOR SHARE",
-            [list(by_chunk)],
+            [[lease.chunk for lease in leases]],
         )
-        return {by_chunk[pk] for pk, number in cursor.fetchall() if by_chunk[pk].number == number}
+        numbers = dict(cursor.fetchall())
+    return {lease for lease in leases if numbers.get(lease.chunk) == lease.number}
 
 
 def _mark(lease: Lease, rows: Sequence[int]) -> frozenset[int]:

@@ -94,8 +94,8 @@ def message_id(attempt: MailingAttempt, row: int, sender: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Header text: nothing that could begin another header."""
-    return " ".join(text.split())
+    """Header text: nothing that could begin another header, or be decoded to something else (RFC 2047)."""
+    return " ".join(text.split()).replace("=?", "= ?")
 
 
 def _header_address(name: str, address: str) -> Address:

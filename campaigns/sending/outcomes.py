@@ -21,21 +21,30 @@ class Outcome:
     detail: str = ""
 
 
-SENT_DETAIL_LENGTH = 500
+DETAIL_LENGTH = 500
+
+
+_BY_CLASS = {2: Status.SENT, 4: Status.DEFERRED, 5: Status.ERROR}
 
 
 def reply(code: int, text: str) -> Outcome:
-    """The outcome of a reply to RCPT, DATA or the final dot (RFC 5321, 4.2.1): 2xx, 4xx or 5xx."""
-    detail = f"{code} {' '.join(text.split())}"[:SENT_DETAIL_LENGTH]
-    if 200 <= code < 300:
-        return Outcome(Status.SENT, detail)
-    if 400 <= code < 500:
-        return Outcome(Status.DEFERRED, detail)
-    return Outcome(Status.ERROR, detail)
+    """The outcome of a reply to the final dot (RFC 5321, 4.2.1): 2xx, 4xx or 5xx; any other says nothing."""
+    return Outcome(_BY_CLASS.get(code // 100, Status.UNCONFIRMED), readable(f"{code} {text}"))
+
+
+def refusal(code: int, text: str) -> Outcome:
+    """The outcome of an unwanted reply to MAIL, RCPT or DATA: whatever it is, nothing was sent."""
+    return Outcome(Status.ERROR if code // 100 == 5 else Status.DEFERRED, readable(f"{code} {text}"))
+
+
+def readable(text: str) -> str:
+    """One line that the database takes, whatever bytes the server sent."""
+    clean = text.replace("\0", "").encode("utf-8", "replace").decode()
+    return " ".join(clean.split())[:DETAIL_LENGTH]
 
 
 def lost(*, body_was_sent: bool, reason: str) -> Outcome:
     """The connection broke. Before the body left, nothing can have been delivered; after it, nobody knows."""
     if body_was_sent:
-        return Outcome(Status.UNCONFIRMED, f"The connection was lost before the server confirmed: {reason}")
-    return Outcome(Status.DEFERRED, f"The connection was lost before the message was handed over: {reason}")
+        return Outcome(Status.UNCONFIRMED, f"The connection was lost before the server confirmed: {readable(reason)}")
+    return Outcome(Status.DEFERRED, f"The connection was lost before the message was handed over: {readable(reason)}")

@@ -95,15 +95,13 @@ class Recorder:
             waiting, self._waiting = self._waiting, {}
             try:
                 written = await self.call(ledger.write, entries)
-            except Exception as error:  # noqa: BLE001 - whoever waits for this group gets it
+            except Exception as error:
                 _fail(waiting, error)
             else:
                 _tell(waiting, written)
 
 
-def _tell(
-    waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]], written: dict[Lease, Written]
-) -> None:
+def _tell(waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]], written: dict[Lease, Written]) -> None:
     for lease, futures in waiting.items():
         result = written[lease]
         for row, future in futures:

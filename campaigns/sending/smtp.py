@@ -59,9 +59,10 @@ class SmtpTransport:
         try:
             await self._client.connect()
         except aiosmtplib.SMTPAuthenticationError as error:
-            raise TransportDown(f"{self._server} refused the login: {error.code} {error.message}") from error
+            reason = outcomes.readable(f"{error.code} {error.message}")
+            raise TransportDown(f"{self._server} refused the login: {reason}") from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise TransportDown(f"{self._server} can not be used: {error}") from error
+            raise TransportDown(f"{self._server} can not be used: {outcomes.readable(str(error))}") from error
 
     async def send(self, letter: Letter) -> Outcome:
         body_was_sent = False
@@ -71,10 +72,10 @@ class SmtpTransport:
                 return refused
             body_was_sent = True
             return outcomes.reply(*await self._body(bytes(letter)))
-        except aiosmtplib.SMTPResponseException as error:
+        except aiosmtplib.SMTPRecipientRefused as error:
             await self._reset()
-            return outcomes.reply(error.code, error.message)
-        except (aiosmtplib.SMTPException, OSError) as error:
+            return outcomes.refusal(error.code, error.message)
+        except (aiosmtplib.SMTPException, OSError) as error:  # a reply that makes no sense is one of them
             await self.close()
             return outcomes.lost(body_was_sent=body_was_sent, reason=str(error) or type(error).__name__)
 
@@ -87,9 +88,9 @@ class SmtpTransport:
     async def _envelope(self, letter: Letter) -> Outcome | None:
         try:
             await self._client.mail(letter.sender)
-        except aiosmtplib.SMTPResponseException as error:
+        except aiosmtplib.SMTPSenderRefused as error:
             await self._reset()
-            outcome = outcomes.reply(error.code, error.message)
+            outcome = outcomes.refusal(error.code, error.message)
             if outcome.status == Status.ERROR:
                 raise TransportDown(f"{self._server} refused the sender {letter.sender}: {outcome.detail}") from error
             return outcome
@@ -98,7 +99,7 @@ class SmtpTransport:
         ready = await self._client.execute_command(b"DATA")
         if ready.code != 354:
             await self._reset()
-            return outcomes.reply(ready.code if ready.code >= 400 else 451, ready.message)
+            return outcomes.refusal(ready.code, ready.message)
         return None
 
     async def _body(self, content: bytes) -> tuple[int, str]:
@@ -133,10 +134,12 @@ class MailerTransport:
     usable = True
 
     def __init__(self, alias: str) -> None:
-        self._mailer = mailers[alias]
+        self._alias = alias
+        self._mailer: Any = None
 
     async def open(self) -> None:
         try:
+            self._mailer = mailers[self._alias]
             await asyncio.to_thread(self._mailer.open)
         except Exception as error:
             raise TransportDown(f"The mail backend can not be opened: {error}") from error
@@ -144,7 +147,7 @@ class MailerTransport:
     async def send(self, letter: Letter) -> Outcome:
         try:
             count = await asyncio.to_thread(self._mailer.send_messages, [_Prepared(letter)])
-        except Exception as error:  # noqa: BLE001 - a backend may raise anything
+        except Exception as error:
             return Outcome(Status.UNCONFIRMED, f"The mail backend failed: {error}")
         return Outcome(Status.SENT) if count else Outcome(Status.ERROR, "The mail backend did not take the message.")
 
@@ -175,7 +178,7 @@ def _text(letter: Letter, kind: str) -> str:
 
 def transport(alias: str = "default") -> Transport:
     """A new, unopened way out by that entry of MAILERS."""
-    mailer = settings.MAILERS[alias]
+    mailer: dict[str, Any] = settings.MAILERS[alias]
     if mailer["BACKEND"] == settings.SMTP_BACKEND:
         return SmtpTransport(mailer["OPTIONS"])
     return MailerTransport(alias)
@@ -195,9 +198,12 @@ class Pool:
             chosen = await self._open()
             try:
                 yield chosen
-            finally:
-                if chosen.usable:
-                    self._idle.append(chosen)
+            except BaseException:
+                # Perhaps in the middle of a letter: the next one would read the replies that belong to this one.
+                await chosen.close()
+                raise
+            if chosen.usable:
+                self._idle.append(chosen)
 
     async def _open(self) -> Transport:
         while self._idle:

@@ -1,0 +1,44 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from backoffice.tests.fixtures import quick_site
+from campaigns.tests import mail_server
+from campaigns.tests.mail_server import MailServer
+
+__all__ = ["quick_site"]
+
+type UseMailServer = Callable[..., None]
+
+
+@pytest.fixture
+def use_smtp(settings: Settings) -> UseMailServer:
+    """Send by real SMTP to that port."""
+
+    def use(port: int, **options: Any) -> None:
+        usual = {"host": "127.0.0.1", "use_tls": False, "use_ssl": False, "username": "", "password": "", "timeout": 5}
+        settings.MAILERS = {"default": {"BACKEND": settings.SMTP_BACKEND, "OPTIONS": usual | {"port": port} | options}}
+        settings.SENDING_CONNECTIONS = 4
+
+    return use
+
+
+@pytest.fixture
+def server(use_smtp: UseMailServer) -> Iterator[MailServer]:
+    """A mail server that takes everything, which the engine sends to."""
+    with mail_server.running() as running:
+        use_smtp(running.port)
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _an_empty_queue(request: pytest.FixtureRequest) -> None:
+    """Procrastinate's tables are not Django's, which would empty them between tests with transactions of their own."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        request.getfixturevalue("transactional_db")
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")

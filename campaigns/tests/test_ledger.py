@@ -1,0 +1,334 @@
+"""The ledger on a real database, its calls as the recorder makes them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from campaigns import lifecycle
+from campaigns.models import Chunk, MailingAttempt, MailingLog, Recipient
+from campaigns.models.attempt import FINAL_COUNTERS
+from campaigns.models.log import Status
+from campaigns.sending import ledger
+from campaigns.sending.ledger import Entries, Lease, Settlement, Written
+from campaigns.tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def launched(audience: int = 3, **fields: Any) -> MailingAttempt:
+    return lifecycle.launch(factories.mailing(audience=audience, **fields), None)
+
+
+def take(attempt: MailingAttempt) -> Lease:
+    lease = ledger.take(attempt.chunks.get().pk)
+    assert lease
+    return lease
+
+
+def rows(attempt: MailingAttempt) -> list[int]:
+    return list(attempt.logs.order_by("pk").values_list("pk", flat=True))
+
+
+def mark(lease: Lease, *numbers: int) -> Written:
+    return ledger.write({lease: Entries(marks=list(numbers))})[lease]
+
+
+def settle(lease: Lease, status: Status, *numbers: int, retry_at: Any = None) -> Written:
+    entries = Entries(settlements=[Settlement(row, status, "", retry_at) for row in numbers])
+    return ledger.write({lease: entries})[lease]
+
+
+def statuses(attempt: MailingAttempt) -> list[Status]:
+    return [Status(status) for status in attempt.logs.order_by("pk").values_list("status", flat=True)]
+
+
+def counters(attempt: MailingAttempt) -> dict[str, int]:
+    attempt.refresh_from_db()
+    return {name: getattr(attempt, name) for name in FINAL_COUNTERS if getattr(attempt, name)}
+
+
+# Launching
+
+
+def test_launching_writes_one_pending_row_for_each_recipient() -> None:
+    attempt = launched(3)
+    assert statuses(attempt) == [Status.PENDING] * 3
+    assert attempt.total == 3
+
+
+def test_the_rows_are_cut_into_chunks_that_cover_each_row_once(settings: Any) -> None:
+    settings.SENDING_CHUNK_ROWS = 4
+    attempt = launched(10)
+    covered = [row for chunk in attempt.chunks.all() for row in range(chunk.first_id, chunk.last_id + 1)]
+    assert sorted(covered) == rows(attempt)
+    assert attempt.chunks.count() == 3
+
+
+def test_a_recipient_added_after_the_launch_is_not_in_the_attempt() -> None:
+    mailing = factories.mailing(audience=1)
+    attempt = lifecycle.launch(mailing, None)
+    mailing.recipients.add(factories.recipient(mailing.owner))
+    assert attempt.logs.count() == 1
+
+
+def test_an_address_that_two_recipients_share_gets_one_letter() -> None:
+    owner, other = factories.user(), factories.user()
+    twice = [factories.recipient(owner, "ann@example.com"), factories.recipient(other, "ANN@example.com")]
+    attempt = lifecycle.launch(factories.mailing(owner, twice), None)
+    assert statuses(attempt) == [Status.PENDING, Status.SKIPPED]
+    assert counters(attempt) == {"skipped": 1}
+
+
+def test_the_row_keeps_the_address_as_it_was() -> None:
+    person = factories.recipient(factories.user(), "old@example.com")
+    attempt = lifecycle.launch(factories.mailing(person.owner, [person]), None)
+    person.email = "new@example.com"
+    person.save()
+    assert [ready.to.email for ready in ledger.ready(take(attempt))] == ["old@example.com"]
+
+
+def test_a_recipient_deleted_after_the_launch_is_known_to_be_gone() -> None:
+    attempt = launched(2)
+    first = attempt.logs.earliest("pk")
+    Recipient.objects.filter(pk__in=attempt.logs.filter(pk=first.pk).values("recipient")).delete()
+    assert [ready.exists for ready in ledger.ready(take(attempt))] == [False, True]
+
+
+def test_attributes_that_are_no_object_do_not_stop_the_chunk() -> None:
+    person = factories.recipient(factories.user(), attributes=["a", "list"])
+    attempt = lifecycle.launch(factories.mailing(person.owner, [person]), None)
+    assert ledger.ready(take(attempt))[0].to.attributes == {}
+
+
+# Leases
+
+
+def test_a_chunk_that_is_taken_again_fences_the_former_worker_off() -> None:
+    attempt = launched(2)
+    first, _second = rows(attempt)
+    old = take(attempt)
+    assert mark(old, first).marked == {first}
+    take(attempt)
+    assert mark(old, *rows(attempt)) == Written(held=False)
+    assert settle(old, Status.SENT, first) == Written(held=False)
+    assert statuses(attempt) == [Status.UNCONFIRMED, Status.PENDING]
+
+
+def test_two_leases_of_one_chunk_in_one_group_are_told_apart() -> None:
+    attempt = launched(2)
+    first, second = rows(attempt)
+    old, new = take(attempt), take(attempt)
+    for order in ((old, new), (new, old)):
+        written = ledger.write({lease: Entries(marks=[first, second]) for lease in order})
+        assert (written[old].held, written[new].held) == (False, True)
+
+
+def test_rows_found_in_flight_become_unconfirmed_and_all_others_stay() -> None:
+    attempt = launched(4)
+    flying, sent, deferred, pending = rows(attempt)
+    lease = take(attempt)
+    mark(lease, flying, sent, deferred)
+    settle(lease, Status.SENT, sent)
+    settle(lease, Status.DEFERRED, deferred, retry_at=timezone.now() - timedelta(minutes=1))
+    again = take(attempt)
+    assert statuses(attempt) == [Status.UNCONFIRMED, Status.SENT, Status.DEFERRED, Status.PENDING]
+    assert counters(attempt) == {"sent": 1, "unconfirmed": 1}
+    assert [ready.to.row for ready in ledger.ready(again)] == [deferred, pending]
+
+
+def test_an_unconfirmed_row_is_never_marked_again() -> None:
+    attempt = launched(1)
+    (row,) = rows(attempt)
+    mark(take(attempt), row)
+    assert mark(take(attempt), row).marked == frozenset()
+
+
+def test_a_closed_chunk_can_not_be_taken() -> None:
+    attempt = launched(1)
+    lease = take(attempt)
+    settle(lease, Status.SENT, *rows(attempt))
+    ledger.close(lease)
+    assert ledger.take(lease.chunk) is None
+
+
+# Marks and settlements
+
+
+def test_the_same_entries_written_twice_count_once() -> None:
+    attempt = launched(3)
+    lease = take(attempt)
+    for _ in range(2):
+        assert mark(lease, *rows(attempt)).marked == set(rows(attempt))
+    for _ in range(2):
+        assert settle(lease, Status.SENT, *rows(attempt)).held
+    assert counters(attempt) == {"sent": 3}
+    assert set(attempt.logs.values_list("tries", flat=True)) == {1}
+
+
+def test_a_settled_row_is_never_marked_or_settled_otherwise() -> None:
+    attempt = launched(1)
+    lease = take(attempt)
+    settle(lease, Status.SENT, *rows(attempt))
+    assert mark(lease, *rows(attempt)).marked == frozenset()
+    settle(lease, Status.ERROR, *rows(attempt))
+    assert counters(attempt) == {"sent": 1}
+
+
+def test_a_row_of_another_attempt_is_not_touched() -> None:
+    attempt, other = launched(1), launched(1)
+    lease = take(attempt)
+    take(other)
+    assert mark(lease, *rows(other)).marked == frozenset()
+    settle(lease, Status.SENT, *rows(other))
+    assert statuses(other) == [Status.PENDING]
+
+
+@pytest.mark.parametrize("stop", [lifecycle.pause, lifecycle.cancel, lifecycle.disable])
+def test_no_row_is_marked_once_the_attempt_is_stopped_and_what_is_in_flight_settles(stop: Any) -> None:
+    attempt = launched(2)
+    first, second = rows(attempt)
+    lease = take(attempt)
+    mark(lease, first)
+    stop(attempt.mailing)
+    assert mark(lease, second).marked == frozenset()
+    settle(lease, Status.SENT, first)
+    assert counters(attempt) == {"sent": 1}
+
+
+def test_the_sum_of_the_counters_and_the_open_rows_is_the_total_after_every_step() -> None:
+    attempt = launched(8)
+    lease = take(attempt)
+    finals = [status for status in Status if status in MailingLog.FINAL]
+    for row, status in zip(rows(attempt), finals, strict=False):
+        mark(lease, row)
+        settle(lease, status, row)
+        open_rows = attempt.logs.filter(status__in=MailingLog.OPEN).count()
+        attempt.refresh_from_db()
+        assert sum(counters(attempt).values()) + open_rows == attempt.total
+        assert attempt.open == open_rows
+
+
+def test_rows_that_want_a_person_are_found_and_leave_when_they_are_settled() -> None:
+    attempt = launched(1)
+    lease = take(attempt)
+    settle(lease, Status.DEFERRED, *rows(attempt), retry_at=timezone.now())
+    assert attempt.logs.filter(attention=Status.DEFERRED).count() == 1
+    settle(lease, Status.SENT, *rows(attempt))
+    assert attempt.logs.filter(attention=None).count() == 1
+
+
+# Closing
+
+
+def test_an_attempt_finishes_only_when_no_row_is_open() -> None:
+    attempt = launched(2)
+    first, second = rows(attempt)
+    lease = take(attempt)
+    settle(lease, Status.SENT, first)
+    ledger.close(lease)
+    assert not ledger.finish(attempt.pk)
+    settle(lease, Status.SENT, second)
+    ledger.close(lease)
+    attempt.refresh_from_db()
+    assert attempt.finished_at
+    assert attempt.status == "success"
+
+
+def test_the_last_of_several_chunks_ends_the_attempt(settings: Any) -> None:
+    settings.SENDING_CHUNK_ROWS = 1
+    attempt = launched(2)
+    for number, chunk in enumerate(attempt.chunks.all(), start=1):
+        lease = ledger.take(chunk.pk)
+        assert lease
+        settle(lease, Status.SENT, chunk.first_id)
+        ledger.close(lease)
+        attempt.refresh_from_db()
+        assert bool(attempt.finished_at) == (number == 2)
+
+
+def test_a_chunk_with_deferred_rows_says_when_it_wants_its_next_try() -> None:
+    attempt = launched(2)
+    soon, late = timezone.now() + timedelta(minutes=1), timezone.now() + timedelta(minutes=2)
+    lease = take(attempt)
+    for row, retry_at in zip(rows(attempt), (late, soon), strict=True):
+        settle(lease, Status.DEFERRED, row, retry_at=retry_at)
+    assert ledger.close(lease) == soon
+    assert ledger.ready(lease) == []
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        ([Status.SENT, Status.SENT], "success"),
+        ([Status.SENT, Status.SKIPPED], "success"),
+        ([Status.SENT, Status.ERROR], "partial"),
+        ([Status.SENT, Status.UNCONFIRMED], "partial"),
+        ([Status.ERROR, Status.ERROR], "fail"),
+    ],
+)
+def test_the_verdict_follows_from_the_counters(outcomes: list[Status], verdict: str) -> None:
+    attempt = launched(2)
+    lease = take(attempt)
+    for row, status in zip(rows(attempt), outcomes, strict=True):
+        settle(lease, status, row)
+    ledger.close(lease)
+    attempt.refresh_from_db()
+    assert attempt.status == verdict
+
+
+def test_cancelled_rows_are_those_that_nobody_has_in_flight() -> None:
+    attempt = launched(3)
+    lease = take(attempt)
+    mark(lease, rows(attempt)[0])
+    lifecycle.cancel(attempt.mailing)
+    ledger.cancel_open(lease)
+    assert statuses(attempt) == [Status.IN_FLIGHT, Status.CANCELLED, Status.CANCELLED]
+
+
+# What the database itself refuses
+
+
+def test_the_database_refuses_a_second_row_for_a_recipient() -> None:
+    log = launched(1).logs.get()
+    with pytest.raises(IntegrityError, match="log_one_row_per_recipient"), transaction.atomic():
+        MailingLog.objects.create(attempt=log.attempt, recipient=log.recipient, email=log.email)
+
+
+def test_the_database_refuses_a_second_unfinished_attempt() -> None:
+    attempt = launched(1)
+    with pytest.raises(IntegrityError, match="attempt_one_at_a_time"), transaction.atomic():
+        MailingAttempt.objects.create(mailing=attempt.mailing, from_email="a@example.com", subject="News")
+
+
+def test_the_database_refuses_an_end_before_the_start() -> None:
+    now = timezone.now()
+    with pytest.raises(IntegrityError, match="mailing_ends_after_start"), transaction.atomic():
+        factories.mailing(start_at=now, end_at=now)
+
+
+@pytest.mark.parametrize("name", ["total", *FINAL_COUNTERS])
+def test_the_database_refuses_a_negative_counter(name: str) -> None:
+    attempts = MailingAttempt.objects.filter(pk=launched(1).pk)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        attempts.update(**{name: F(name) - 5})
+
+
+def test_the_database_refuses_more_outcomes_than_rows() -> None:
+    attempts = MailingAttempt.objects.filter(pk=launched(1).pk)
+    with pytest.raises(IntegrityError, match="attempt_counts_no_row_twice"), transaction.atomic():
+        attempts.update(sent=1, errors=1)
+
+
+def test_the_database_refuses_a_recipient_twice_in_different_letter_case() -> None:
+    person = factories.recipient(factories.user(), "ann@example.com")
+    with pytest.raises(IntegrityError, match="recipient_once_per_owner"), transaction.atomic():
+        factories.recipient(person.owner, "Ann@Example.com")
+
+
+def test_the_database_refuses_a_chunk_that_ends_before_it_begins() -> None:
+    with pytest.raises(IntegrityError, match="chunk_is_a_range"), transaction.atomic():
+        Chunk.objects.create(attempt=launched(1), first_id=2, last_id=1)

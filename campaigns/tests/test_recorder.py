@@ -1,0 +1,156 @@
+"""The writer that all connections of a worker share, on a real database."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+
+from campaigns import lifecycle
+from campaigns.models import MailingAttempt
+from campaigns.models.log import Status
+from campaigns.sending import ledger
+from campaigns.sending.ledger import Lease, Settlement
+from campaigns.sending.recorder import LeaseLost, Recorder
+from campaigns.tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+type Scene = Callable[[Recorder, Lease], Awaitable[None]]
+
+
+def play(scene: Scene, audience: int = 20) -> MailingAttempt:
+    """Run the scene with a recorder and the lease of an attempt's one chunk."""
+    attempt = lifecycle.launch(factories.mailing(audience=audience), None)
+    chunk = attempt.chunks.get().pk
+
+    async def run() -> None:
+        recorder = Recorder()
+        try:
+            lease = await recorder.call(ledger.take, chunk)
+            assert lease
+            await scene(recorder, lease)
+        finally:
+            await recorder.aclose()
+
+    asyncio.run(run())
+    attempt.refresh_from_db()
+    return attempt
+
+
+def test_what_is_handed_in_together_is_committed_together() -> None:
+    async def scene(recorder: Recorder, lease: Lease) -> None:
+        rows = range(lease.first, lease.last + 1)
+        commits = 0
+        write = recorder.call
+
+        async def counted(statement: Callable[..., object], *args: object, **kwargs: object) -> object:
+            nonlocal commits
+            commits += 1
+            return await write(statement, *args, **kwargs)
+
+        recorder.call = counted  # type: ignore[method-assign, assignment]
+        assert all(await asyncio.gather(*(recorder.mark(lease, row) for row in rows)))
+        recorder.call = write  # type: ignore[method-assign]
+        assert commits <= 2
+
+    assert play(scene).logs.filter(status=Status.IN_FLIGHT).count() == 20
+
+
+def test_a_mark_is_committed_when_it_is_confirmed() -> None:
+    async def scene(recorder: Recorder, lease: Lease) -> None:
+        assert await recorder.mark(lease, lease.first)
+        other = Recorder()  # another connection sees it
+        assert await other.call(lambda: ledger._rows(lease).filter(status=Status.IN_FLIGHT).count()) == 1
+        await other.aclose()
+
+    play(scene)
+
+
+def test_all_that_was_settled_is_committed_when_flush_returns() -> None:
+    async def scene(recorder: Recorder, lease: Lease) -> None:
+        for row in range(lease.first, lease.last + 1):
+            recorder.settle(lease, Settlement(row, Status.SENT))
+        await recorder.flush(lease)
+        assert await recorder.call(ledger._rows(lease).filter(status=Status.SENT).count) == 20
+
+    assert play(scene).sent == 20
+
+
+def test_a_worker_whose_chunk_was_taken_is_told_at_its_next_mark_and_flush() -> None:
+    async def scene(recorder: Recorder, lease: Lease) -> None:
+        await recorder.call(ledger.take, lease.chunk)
+        with pytest.raises(LeaseLost):
+            await recorder.mark(lease, lease.first)
+        recorder.settle(lease, Settlement(lease.first, Status.SENT))
+        with pytest.raises(LeaseLost):
+            await recorder.flush(lease)
+
+    assert play(scene).sent == 0
+
+
+def test_a_lost_chunk_does_not_stop_the_marks_of_another() -> None:
+    async def scene(recorder: Recorder, lost: Lease) -> None:
+        held = await recorder.call(ledger.take, lost.chunk)
+        assert held
+        results = await asyncio.gather(
+            recorder.mark(lost, lost.first), recorder.mark(held, held.last), return_exceptions=True
+        )
+        assert [type(result) for result in results] == [LeaseLost, bool]
+
+    play(scene)
+
+
+def test_entries_are_written_again_when_the_answer_to_a_commit_was_lost() -> None:
+    async def scene(recorder: Recorder, lease: Lease) -> None:
+        write, answers = ledger.write, iter([OperationalError("the answer was lost")])
+
+        def unlucky(entries: dict[Lease, ledger.Entries]) -> dict[Lease, ledger.Written]:
+            written = write(entries)
+            for error in answers:
+                raise error
+            return written
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ledger, "write", unlucky)
+            recorder.settle(lease, Settlement(lease.first, Status.SENT))
+            assert await recorder.mark(lease, lease.last)
+
+    attempt = play(scene)
+    assert attempt.sent == 1
+    assert set(attempt.logs.filter(status=Status.IN_FLIGHT).values_list("tries", flat=True)) == {1}
+
+
+def test_a_broken_connection_is_replaced_and_nothing_is_lost() -> None:
+    async def scene(recorder: Recorder, lease: Lease) -> None:
+        assert await recorder.mark(lease, lease.first)
+        pid = await recorder.call(_pid)
+        other = Recorder()
+        await other.call(_terminate, pid)
+        await other.aclose()
+        assert await recorder.mark(lease, lease.last)
+
+    assert play(scene).logs.filter(status=Status.IN_FLIGHT).count() == 2
+
+
+def _pid() -> int:
+    connection.ensure_connection()
+    return int(connection.connection.info.backend_pid)
+
+
+def _terminate(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+def test_a_letter_costs_no_statement_of_its_own() -> None:
+    attempt = lifecycle.launch(factories.mailing(audience=50), None)
+    lease = ledger.take(attempt.chunks.get().pk)
+    assert lease
+    rows = range(lease.first, lease.last + 1)
+    entries = ledger.Entries(list(rows), [Settlement(row, Status.SENT) for row in rows])
+    with CaptureQueriesContext(connection) as queries:
+        ledger.write({lease: entries})
+    statements = [query["sql"].split()[0] for query in queries]
+    assert len([word for word in statements if word in ("SELECT", "UPDATE", "WITH")]) == 3
