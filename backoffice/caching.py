@@ -11,14 +11,14 @@ logger = logging.getLogger(__name__)
 
 
 def _or_on_failure[**P](
-    method: Callable[Concatenate[RedisCache, P], Any], answer: Callable[[tuple[Any, ...]], Any]
+    method: Callable[Concatenate[RedisCache, P], Any], answer: Callable[..., Any]
 ) -> Callable[..., Any]:
     def guarded(self: RedisCache, *args: P.args, **kwargs: P.kwargs) -> Any:
         try:
             return method(self, *args, **kwargs)
         except RedisError as error:
             logger.warning("The cache does not answer (%s): going on without it.", error)
-            return answer(args)
+            return answer(*args, **kwargs)
 
     return guarded
 
@@ -26,16 +26,16 @@ def _or_on_failure[**P](
 class FailSafeRedisCache(RedisCache):
     """Django's Redis cache; when Redis does not answer, reads miss and writes are dropped."""
 
-    get = _or_on_failure(RedisCache.get, lambda args: args[1] if len(args) > 1 else None)
-    get_many = _or_on_failure(RedisCache.get_many, lambda args: {})
-    has_key = _or_on_failure(RedisCache.has_key, lambda args: False)
-    add = _or_on_failure(RedisCache.add, lambda args: True)
-    set = _or_on_failure(RedisCache.set, lambda args: None)
-    set_many = _or_on_failure(RedisCache.set_many, lambda args: [])
-    touch = _or_on_failure(RedisCache.touch, lambda args: False)
-    delete = _or_on_failure(RedisCache.delete, lambda args: False)
-    delete_many = _or_on_failure(RedisCache.delete_many, lambda args: None)
-    clear = _or_on_failure(RedisCache.clear, lambda args: False)
+    get = _or_on_failure(RedisCache.get, lambda key, default=None, version=None: default)
+    get_many = _or_on_failure(RedisCache.get_many, lambda *args, **kwargs: {})
+    has_key = _or_on_failure(RedisCache.has_key, lambda *args, **kwargs: False)
+    add = _or_on_failure(RedisCache.add, lambda *args, **kwargs: True)
+    set = _or_on_failure(RedisCache.set, lambda *args, **kwargs: None)
+    set_many = _or_on_failure(RedisCache.set_many, lambda *args, **kwargs: [])
+    touch = _or_on_failure(RedisCache.touch, lambda *args, **kwargs: False)
+    delete = _or_on_failure(RedisCache.delete, lambda *args, **kwargs: False)
+    delete_many = _or_on_failure(RedisCache.delete_many, lambda *args, **kwargs: None)
+    clear = _or_on_failure(RedisCache.clear, lambda *args, **kwargs: False)
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         """As Django's; without Redis the key does not exist, which is a ValueError."""

@@ -6,6 +6,7 @@ sentence that names the variable.
 """
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,7 +24,7 @@ def read_dotenv(path: Path) -> None:
 def text(name: str, default: str | None = None) -> str:
     """The value as it stands; without a default the variable must be set."""
     try:
-        value: str = _env.str(name, default="")
+        value: str = _env.str(name, default="").strip()
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}_FILE must name a file that can be read.") from error
     if not value and default is None:
@@ -40,6 +41,23 @@ def number(name: str, default: int, *, low: int = 0, high: int = 2**31) -> int:
     """A whole number from `low` to `high`."""
     expected = f"a whole number from {low:,} to {high:,}"
     return _typed(name, default, expected, lambda key: _env.int(key, validate=validate.Range(low, high)))
+
+
+def checked(name: str, default: str, expected: str, valid: Callable[[str], bool]) -> str:
+    """A text for which `valid` holds; `expected` tells what that is."""
+    value = text(name, default)
+    if not valid(value):
+        raise ImproperlyConfigured(f"{name} must be {expected}, not {value!r}.")
+    return value
+
+
+def is_in_a_module(dotted: str) -> bool:
+    """Whether there is a module for the name; it is not imported, for it may want the settings."""
+    module, _dot, name = dotted.rpartition(".")
+    try:
+        return bool(name and module and find_spec(module))
+    except (ImportError, ValueError):
+        return False
 
 
 def words(name: str, default: str = "") -> list[str]:

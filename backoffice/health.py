@@ -1,10 +1,12 @@
 """Is the process alive, and can it do its work? For load balancers, containers and scripts."""
 
+from collections.abc import Callable
+
 from django.core.cache import cache
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -17,6 +19,22 @@ def ready(request: HttpRequest) -> JsonResponse:
     database = _database()
     answer = {"database": database, "cache": _cache()}
     return JsonResponse(answer, status=200 if database == "ok" else 503)
+
+
+class HealthMiddleware:
+    """Answers before hosts, redirects and sessions are looked at.
+
+    A probe knows neither our host name nor https, and a person's session is in the database that may be gone.
+    """
+
+    pages = {"/health/live": live, "/health/ready": ready}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        page = self.pages.get(request.path_info, self.get_response)
+        return page(request)
 
 
 def _database() -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 FORMAT = "{asctime} {levelname:<7} {name} request_id={request_id} user={user_email} {message}"
 
 

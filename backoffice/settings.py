@@ -1,6 +1,7 @@
 """The one settings file. What differs between places is read from the environment (docs/settings.md)."""
 
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "backoffice.correlation.CorrelationMiddleware",
+    "backoffice.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -115,6 +117,8 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = _server("REDIS_URL", "")
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 CACHES = {
     "default": {
         "BACKEND": "backoffice.caching.FailSafeRedisCache",
@@ -150,16 +154,17 @@ LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Language and time ------------------------------------------------------------------------------------
 
-LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en")
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+_codes = [code for code, _name in LANGUAGES]
+LANGUAGE_CODE = env.checked("LANGUAGE_CODE", "en", f"one of {', '.join(_codes)}", _codes.__contains__)
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.checked("TIME_ZONE", "UTC", "a time zone such as Europe/Berlin", available_timezones().__contains__)
 USE_TZ = True
 
 # --- Mail -------------------------------------------------------------------------------------------------
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-EMAIL_BACKEND_PATH = env.text("EMAIL_BACKEND", SMTP_BACKEND)
+EMAIL_BACKEND_PATH = env.checked("EMAIL_BACKEND", SMTP_BACKEND, "a mail backend", env.is_in_a_module)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Message AutoSend <autosend@localhost>")
 SERVER_EMAIL = env.text("SERVER_EMAIL", DEFAULT_FROM_EMAIL)
 _smtp_options = {
@@ -184,6 +189,9 @@ MAILERS = {
 
 # Connections to the mail server that one worker keeps open at the most.
 SENDING_CONNECTIONS = env.number("SENDING_CONNECTIONS", 16, low=1, high=1024)
+# A connection is closed after so many letters, or so many seconds without one.
+SENDING_LETTERS_PER_CONNECTION = env.number("SENDING_LETTERS_PER_CONNECTION", 1000, low=1)
+SENDING_IDLE_SECONDS = env.number("SENDING_IDLE_SECONDS", 10, low=1, high=3600)
 # Ledger rows that one job delivers (1,000: leases of this size ran 4 times as fast as row-wise SKIP LOCKED).
 SENDING_CHUNK_ROWS = env.number("SENDING_CHUNK_ROWS", 1000, low=1, high=100_000)
 # A deferred letter (4xx) is tried again after this many seconds, doubled at each try, at the most SENDING_TRIES times.
@@ -214,7 +222,9 @@ STORAGES = {
     },
 }
 
-LOGGING = logs.to_console(level=env.text("LOG_LEVEL", "INFO"))
+LOGGING = logs.to_console(
+    level=env.checked("LOG_LEVEL", "INFO", f"one of {', '.join(logs.LEVELS)}", logs.LEVELS.__contains__)
+)
 
 UNFOLD = theme.UNFOLD
 IMPORT_EXPORT_SKIP_ADMIN_LOG = True

@@ -8,5 +8,9 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def quick_site(settings: Any, tmp_path: Path) -> None:
+    """The site over http and with no collected static files, whatever DEBUG was in the environment."""
+    settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     settings.STATIC_ROOT = tmp_path  # WhiteNoise warns of a directory that collectstatic has not made yet
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # 1 ms instead of 300

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -16,23 +15,31 @@ from campaigns.models import MailingAttempt
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
 from campaigns.sending import ledger
+from campaigns.sending.connections import Connections
 from campaigns.sending.ledger import Lease, Ready, Settlement
 from campaigns.sending.letters import Composer, Letter
+from campaigns.sending.line import Line, Parcel
 from campaigns.sending.outcomes import NotComposed, Outcome, TransportDown
-from campaigns.sending.recorder import LeaseLost, Recorder
-from campaigns.sending.smtp import Pool, Transport
+from campaigns.sending.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass
 class Engine:
     """What one worker process sends with."""
 
-    recorder: Recorder = field(default_factory=Recorder)
-    pool: Pool = field(default_factory=lambda: Pool(settings.SENDING_CONNECTIONS))
-    # Set when the worker is asked to stop: what is in flight settles, nothing new starts.
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+        self.line = Line()
+        self.connections = Connections(self.line, settings.SENDING_CONNECTIONS)
+        self.draining = False
+        self._deliveries: set[_Delivery] = set()
+
+    def drain(self) -> None:
+        """The worker is asked to stop: what is in flight settles, nothing new starts."""
+        self.draining = True
+        for delivery in self._deliveries:
+            delivery.stop()
 
     async def deliver(self, chunk: int) -> datetime | None:
         """Deliver what the chunk has ready, and close it when nothing in it is open.
@@ -50,15 +57,15 @@ class Engine:
         if attempt.status == AttemptStatus.CANCELLED:
             await self.recorder.call(ledger.cancel_open, lease)
         retry_at = await self.recorder.call(ledger.close, lease)
-        if self.draining.is_set():
+        if self.draining:
             return timezone.now()
         # Who resumes a paused attempt enqueues its chunks; until then they would come back at once, again and again.
         return retry_at if attempt.status == AttemptStatus.RUNNING else None
 
     async def aclose(self) -> None:
         """Let go of the database and the mail server."""
+        await self.connections.aclose()
         await self.recorder.aclose()
-        await self.pool.aclose()
 
     async def _attempt(self, lease: Lease) -> MailingAttempt:
         attempt: MailingAttempt = await self.recorder.call(MailingAttempt.objects.get, pk=lease.attempt)
@@ -72,10 +79,13 @@ class Engine:
             return
         rows = await self.recorder.call(ledger.ready, lease)
         delivery = _Delivery(self, composer, lease, deque(rows))
-        if attempt.dry_run:
-            await delivery.rehearse()
-        else:
-            await delivery.run()
+        self._deliveries.add(delivery)
+        if self.draining:
+            delivery.stop()
+        try:
+            await (delivery.rehearse() if attempt.dry_run else delivery.run())
+        finally:
+            self._deliveries.discard(delivery)
         await self.recorder.flush(lease)
         if delivery.down:
             await self._pause(attempt, delivery.down)
@@ -90,73 +100,80 @@ def _sentence(error: Exception) -> str:
 
 
 class _Delivery:
-    """One chunk on its way, over as many connections as there are."""
+    """One chunk on its way. Its letters are taken from it, and each is handed back with what became of it."""
 
     def __init__(self, engine: Engine, composer: Composer, lease: Lease, rows: deque[Ready]) -> None:
         self.engine, self.composer, self.lease, self.rows = engine, composer, lease, rows
         self.down: TransportDown | None = None
         self._stopped = False
+        self._out = 0
+        self._done = asyncio.Event()
 
     async def run(self) -> None:
         """Send all rows, or stop early: paused, cancelled, draining, lease lost, or transport down."""
-        senders = min(settings.SENDING_CONNECTIONS, len(self.rows))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(senders):
-                group.create_task(self._sender())
+        self.engine.line.add(self)
+        try:
+            self.engine.connections.want(len(self.rows))
+            self._check()
+            await self._done.wait()
+        finally:
+            self.engine.line.remove(self)
 
     async def rehearse(self) -> None:
         """Compose every letter and send none: a dry run opens no connection."""
-        while row := self._next():
-            if self._compose(row):
-                self._settle(row, Outcome(Status.DRY_RUN))
+        while parcel := self.next():
+            self.settle(parcel, Outcome(Status.DRY_RUN))
             await asyncio.sleep(0)
 
-    async def _sender(self) -> None:
-        while row := self._next():
-            if letter := self._compose(row):
-                await self._attempt_to_send(row, letter)
-            else:
-                await asyncio.sleep(0)  # a thousand bad addresses in a row do not hold up the heartbeat
+    @property
+    def stopped(self) -> bool:
+        return self._stopped
 
-    def _next(self) -> Ready | None:
-        if self._stopped or self.down or self.engine.draining.is_set() or not self.rows:
-            return None
-        return self.rows.popleft()
+    @property
+    def waiting(self) -> int:
+        return 0 if self._stopped else len(self.rows)
+
+    def next(self) -> Parcel | None:
+        while self.rows and not self._stopped:
+            row = self.rows.popleft()
+            if letter := self._compose(row):
+                self._out += 1
+                return Parcel(letter, row.to.row, row.tries, self)
+        self._check()
+        return None
+
+    def mark(self, row: int) -> asyncio.Future[bool]:
+        return self.engine.recorder.mark(self.lease, row)
+
+    def settle(self, parcel: Parcel, outcome: Outcome | None) -> None:
+        if outcome:
+            self._record(parcel.row, parcel.tries, outcome)
+        self._out -= 1
+        self._check()
+
+    def stop(self, reason: TransportDown | None = None) -> None:
+        self._stopped = True
+        self.down = self.down or reason
+        self._check()
+
+    def _check(self) -> None:
+        if self._out == 0 and (self._stopped or not self.rows):
+            self._done.set()
 
     def _compose(self, row: Ready) -> Letter | None:
         if not row.exists:
-            self._settle(row, Outcome(Status.SKIPPED, "The recipient has been deleted."))
+            self._record(row.to.row, row.tries, Outcome(Status.SKIPPED, "The recipient has been deleted."))
             return None
         try:
             return self.composer.compose(row.to, timezone.now())
         except NotComposed as error:
-            self._settle(row, Outcome(Status.ERROR, str(error)))
+            self._record(row.to.row, row.tries, Outcome(Status.ERROR, str(error)))
             return None
 
-    async def _attempt_to_send(self, row: Ready, letter: Letter) -> None:
-        try:
-            async with self.engine.pool.connection() as transport:
-                await self._send(transport, row, letter)
-        except TransportDown as error:
-            self.down = error
-        except LeaseLost:
-            self._stopped = True
-
-    async def _send(self, transport: Transport, row: Ready, letter: Letter) -> None:
-        if not await self.engine.recorder.mark(self.lease, row.to.row):
-            self._stopped = True
-            return
-        try:
-            outcome = await transport.send(letter)
-        except TransportDown:
-            self._settle(row, Outcome(Status.PENDING))
-            raise
-        self._settle(row, outcome)
-
-    def _settle(self, row: Ready, outcome: Outcome) -> None:
+    def _record(self, row: int, tries: int, outcome: Outcome) -> None:
         status, retry_at = outcome.status, None
-        if status == Status.DEFERRED and row.tries + 1 >= settings.SENDING_TRIES:
+        if status == Status.DEFERRED and tries + 1 >= settings.SENDING_TRIES:
             status = Status.ERROR
         elif status == Status.DEFERRED:
-            retry_at = timezone.now() + timedelta(seconds=settings.SENDING_RETRY_SECONDS * 2**row.tries)
-        self.engine.recorder.settle(self.lease, Settlement(row.to.row, status, outcome.detail, retry_at))
+            retry_at = timezone.now() + timedelta(seconds=settings.SENDING_RETRY_SECONDS * 2**tries)
+        self.engine.recorder.settle(self.lease, Settlement(row, status, outcome.detail, retry_at))

@@ -152,7 +152,7 @@ async def _work(engine: Engine, stop: asyncio.Event) -> None:
             await asyncio.wait((worker, asked), return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
             if stop.is_set():
-                engine.draining.set()
+                engine.drain()
             sweeper.cancel()
             worker.cancel()
             with suppress(asyncio.CancelledError):

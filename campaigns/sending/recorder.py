@@ -12,7 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError, connections
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, connections
 
 from campaigns.sending import ledger
 from campaigns.sending.ledger import Entries, Lease, Settlement, Written
@@ -43,7 +44,7 @@ class Recorder:
         deadline = loop.time() + PATIENCE_SECONDS
         while True:
             try:
-                return await loop.run_in_executor(self._thread, lambda: statement(*args, **kwargs))
+                return await loop.run_in_executor(self._thread, lambda: _in_session(statement, *args, **kwargs))
             except (OperationalError, InterfaceError) as error:
                 if loop.time() > deadline:
                     raise
@@ -51,13 +52,13 @@ class Recorder:
                 await loop.run_in_executor(self._thread, _forget_connection)
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def mark(self, lease: Lease, row: int) -> bool:
-        """Commit that the row is about to be sent. False: it may not be, the attempt has been stopped.
+    def mark(self, lease: Lease, row: int) -> asyncio.Future[bool]:
+        """Commit that the row is about to be sent.
 
-        Raises LeaseLost.
+        False: it may not be, because the attempt has been stopped, the lease is lost, or the database is gone.
         """
         self._of(lease).marks.append(row)
-        return await self._committed(lease, row)
+        return self._committed(lease, row)
 
     def settle(self, lease: Lease, settlement: Settlement) -> None:
         """Hand in what became of a row; committed soon, and surely once flush() returns."""
@@ -78,12 +79,12 @@ class Recorder:
     def _of(self, lease: Lease) -> Entries:
         return self._entries.setdefault(lease, Entries())
 
-    async def _committed(self, lease: Lease, row: int | None) -> bool:
+    def _committed(self, lease: Lease, row: int | None) -> asyncio.Future[bool]:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._of(lease)
         self._waiting.setdefault(lease, []).append((row, future))
         self._wake()
-        return await future
+        return future
 
     def _wake(self) -> None:
         if self._writer is None or self._writer.done():
@@ -107,8 +108,10 @@ def _tell(waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]], w
         for row, future in futures:
             if future.done():
                 continue
-            if result.held:
-                future.set_result(row is None or row in result.marked)
+            if row is not None:
+                future.set_result(row in result.marked)
+            elif result.held:
+                future.set_result(True)
             else:
                 future.set_exception(LeaseLost(f"Chunk {lease.chunk} was taken by another worker."))
 
@@ -116,9 +119,22 @@ def _tell(waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]], w
 def _fail(waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]], error: Exception) -> None:
     logger.error("The ledger could not be written: %s", error)
     for futures in waiting.values():
-        for _row, future in futures:
-            if not future.done():
+        for row, future in futures:
+            if future.done():
+                continue
+            if row is None:
                 future.set_exception(error)
+            else:
+                future.set_result(False)
+
+
+def _in_session[**P, R](statement: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    if connection.connection is None:
+        # A worker that is frozen in the middle of a commit must not keep its locks from the one that takes over.
+        timeout = 1000 * settings.STALLED_WORKER_SECONDS // 2
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [str(timeout)])
+    return statement(*args, **kwargs)
 
 
 def _forget_connection() -> None:

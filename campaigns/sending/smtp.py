@@ -1,219 +1,205 @@
-"""How letters leave: connections to the mail server, and any other Django mail backend in threads."""
+"""Letters over SMTP. EHLO, TLS and login are aiosmtplib's; then a pipelined data path takes the connection over."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any, cast
 
 import aiosmtplib
 from django.conf import settings
-from django.core.mail import EmailMessage, mailers
 
 from campaigns.models.log import Status
 from campaigns.sending import outcomes
-from campaigns.sending.letters import Letter
+from campaigns.sending.line import Line, Parcel
 from campaigns.sending.outcomes import Outcome, TransportDown
+from campaigns.sending.wire import ConnectionLost, Reply, Wire
+
+# What MAIL, RCPT and DATA must be answered for the letter to follow (RFC 5321, 4.3.2).
+EXPECTED = ((250,), (250, 251), (354,))
+DOT = b".\r\n"
+# A letter that no connection could hand over is tried on so many others at once, and later after that.
+LOSSES = 2
 
 
-class Transport(Protocol):
-    """One way out, for one letter at a time."""
+class SmtpConnection:
+    """One connection, which sends what is in the line."""
 
-    @property
-    def usable(self) -> bool:
-        """False once it must not be used for another letter."""
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._server = f"{options['host']}:{options['port']}"
+        self._wire: Wire | None = None
+        self._pipelining = False
+        self._left = settings.SENDING_LETTERS_PER_CONNECTION
+        # After a refusal the server is told to forget the envelope; that reply comes before the next ones.
+        self._reset = False
 
     async def open(self) -> None:
-        """Be ready to send. Raises TransportDown."""
+        """Connect, secure and log in. Raises TransportDown."""
+        client = _client(self._options)
+        try:
+            await client.connect()
+            await client.ehlo()
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise TransportDown(f"{self._server} refused the login: {_reason(error)}") from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise TransportDown(f"{self._server} can not be used: {_reason(error)}") from error
+        self._pipelining = client.supports_extension("pipelining")
+        self._wire = Wire(cast(asyncio.Transport, client.transport), self._options["timeout"])
 
-    async def send(self, letter: Letter) -> Outcome:
-        """Hand the letter over. Raises TransportDown when no letter at all would be taken, this one included."""
+    async def serve(self, line: Line) -> None:
+        """Send until there is nothing to send for a while, the connection has carried its share, or is lost."""
+        parcel = None
+        with suppress(ConnectionLost):
+            while parcel or (parcel := await self._begin(line)):
+                parcel = await self._send(parcel, line)
 
     async def close(self) -> None:
         """Say good-bye; never raises."""
+        with suppress(ConnectionLost):
+            self._path.write(b"QUIT\r\n")
+        if self._wire:
+            self._wire.abort()
 
-
-class SmtpTransport:
-    """One SMTP connection. EHLO, TLS and login are aiosmtplib's."""
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._server = f"{options['host']}:{options['port']}"
-        self._client = aiosmtplib.SMTP(
-            hostname=options["host"],
-            port=options["port"],
-            username=options["username"] or None,
-            password=options["password"] or None,
-            use_tls=options["use_ssl"],
-            start_tls=options["use_tls"],
-            timeout=options["timeout"],
-            tls_context=ssl.create_default_context() if options["use_ssl"] or options["use_tls"] else None,
-        )
+    def expire(self) -> None:
+        """Give up if the server has owed a reply for too long."""
+        if self._wire:
+            self._wire.expire()
 
     @property
-    def usable(self) -> bool:
-        return self._client.is_connected
+    def _path(self) -> Wire:
+        if self._wire is None:
+            raise ConnectionLost("not open")
+        return self._wire
 
-    async def open(self) -> None:
-        try:
-            await self._client.connect()
-        except aiosmtplib.SMTPAuthenticationError as error:
-            reason = outcomes.readable(f"{error.code} {error.message}")
-            raise TransportDown(f"{self._server} refused the login: {reason}") from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise TransportDown(f"{self._server} can not be used: {outcomes.readable(str(error))}") from error
-
-    async def send(self, letter: Letter) -> Outcome:
-        body_was_sent = False
-        try:
-            refused = await self._envelope(letter)
-            if refused:
-                return refused
-            body_was_sent = True
-            return outcomes.reply(*await self._body(bytes(letter)))
-        except aiosmtplib.SMTPRecipientRefused as error:
-            await self._reset()
-            return outcomes.refusal(error.code, error.message)
-        except (aiosmtplib.SMTPException, OSError) as error:  # a reply that makes no sense is one of them
-            await self.close()
-            return outcomes.lost(body_was_sent=body_was_sent, reason=str(error) or type(error).__name__)
-
-    async def close(self) -> None:
-        try:
-            await self._client.quit(timeout=1)
-        except (aiosmtplib.SMTPException, OSError):
-            self._client.close()
-
-    async def _envelope(self, letter: Letter) -> Outcome | None:
-        try:
-            await self._client.mail(letter.sender)
-        except aiosmtplib.SMTPSenderRefused as error:
-            await self._reset()
-            outcome = outcomes.refusal(error.code, error.message)
-            if outcome.status == Status.ERROR:
-                raise TransportDown(f"{self._server} refused the sender {letter.sender}: {outcome.detail}") from error
-            return outcome
-        await self._client.rcpt(letter.to)
-        # Sent on its own, so that a connection lost before 354 is known to have delivered nothing.
-        ready = await self._client.execute_command(b"DATA")
-        if ready.code != 354:
-            await self._reset()
-            return outcomes.refusal(ready.code, ready.message)
-        return None
-
-    async def _body(self, content: bytes) -> tuple[int, str]:
-        protocol = self._client.protocol
-        if protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        protocol.write(_stuffed(content) + b".\r\n")
-        response = await protocol.read_response(timeout=self._client.timeout)
-        return response.code, response.message
-
-    async def _reset(self) -> None:
-        try:
-            await self._client.rset()
-        except (aiosmtplib.SMTPException, OSError):
-            await self.close()
-
-
-def _stuffed(content: bytes) -> bytes:
-    """RFC 5321, 4.5.2: a line that begins with a dot gets another. `content` has CRLF line ends."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    return stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n"
-
-
-class MailerTransport:
-    """Any other Django mail backend, called in a thread.
-
-    Whether a backend that raised had already handed the letter over is not known, so the row is UNCONFIRMED.
-    """
-
-    usable = True
-
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
-        self._mailer: Any = None
-
-    async def open(self) -> None:
-        try:
-            self._mailer = mailers[self._alias]
-            await asyncio.to_thread(self._mailer.open)
-        except Exception as error:
-            raise TransportDown(f"The mail backend can not be opened: {error}") from error
-
-    async def send(self, letter: Letter) -> Outcome:
-        try:
-            count = await asyncio.to_thread(self._mailer.send_messages, [_Prepared(letter)])
-        except Exception as error:
-            return Outcome(Status.UNCONFIRMED, f"The mail backend failed: {error}")
-        return Outcome(Status.SENT) if count else Outcome(Status.ERROR, "The mail backend did not take the message.")
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._mailer.close)
-
-
-class _Prepared(EmailMessage):
-    """A composed letter in the form that Django's mail backends take."""
-
-    def __init__(self, letter: Letter) -> None:
-        super().__init__(
-            subject=str(letter.message["Subject"]),
-            body=_text(letter, "plain"),
-            from_email=letter.sender,
-            to=[letter.to],
-        )
-        self._letter = letter
-
-    def message(self, **_options: Any) -> Any:
-        return self._letter.message
-
-
-def _text(letter: Letter, kind: str) -> str:
-    part = letter.message.get_body((kind,))
-    return str(part.get_content()) if part else ""
-
-
-def transport(alias: str = "default") -> Transport:
-    """A new, unopened way out by that entry of MAILERS."""
-    mailer: dict[str, Any] = settings.MAILERS[alias]
-    if mailer["BACKEND"] == settings.SMTP_BACKEND:
-        return SmtpTransport(mailer["OPTIONS"])
-    return MailerTransport(alias)
-
-
-class Pool:
-    """The process's connections, opened when needed, kept for the next letter, never more than `limit`."""
-
-    def __init__(self, limit: int) -> None:
-        self._free = asyncio.Semaphore(limit)
-        self._idle: list[Transport] = []
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Transport]:
-        """An open connection to oneself. Raises TransportDown."""
-        async with self._free:
-            chosen = await self._open()
+    async def _begin(self, line: Line) -> Parcel | None:
+        parcel = await line.take(settings.SENDING_IDLE_SECONDS) if self._left else None
+        if parcel:
             try:
-                yield chosen
-            except BaseException:
-                # Perhaps in the middle of a letter: the next one would read the replies that belong to this one.
-                await chosen.close()
+                self._path.write(b"RSET\r\n" * self._reset + self._envelope(parcel))
+            except ConnectionLost:
+                line.give_back(parcel)
                 raise
-            if chosen.usable:
-                self._idle.append(chosen)
+        return parcel
 
-    async def _open(self) -> Transport:
-        while self._idle:
-            kept = self._idle.pop()
-            if kept.usable:
-                return kept
-        fresh = transport()
-        await fresh.open()
-        return fresh
+    def _envelope(self, parcel: Parcel) -> bytes:
+        mail, *rest = _commands(parcel)
+        return b"".join([mail, *rest]) if self._pipelining else mail
 
-    async def aclose(self) -> None:
-        idle, self._idle = self._idle, []
-        await asyncio.gather(*(kept.close() for kept in idle))
+    async def _send(self, parcel: Parcel, line: Line) -> Parcel | None:
+        """Send the parcel, whose envelope has been written; returns the next one, if its envelope has been too.
+
+        Raises ConnectionLost when the connection can not be used any more; the parcel is then taken care of.
+        """
+        marking = parcel.mark()
+        try:
+            refused = await self._envelope_refused(parcel)
+        except ConnectionLost as error:
+            await parcel.granted(marking)
+            self._not_handed_over(parcel, line, str(error))
+            raise
+        except TransportDown as reason:
+            await parcel.granted(marking)
+            parcel.delivery.stop(reason)
+            parcel.drop()
+            return None
+        if not await parcel.granted(marking):
+            parcel.drop()
+            # The server may wait for a body, and an empty one would be a letter: the connection is given up.
+            self._path.abort()
+            raise ConnectionLost("The letter may not be sent.")
+        if refused:
+            parcel.settle(refused)
+            return None
+        return await self._body(parcel, line)
+
+    async def _envelope_refused(self, parcel: Parcel) -> Outcome | None:
+        skipped, self._reset = int(self._reset), False
+        replies = (await self._path.replies(skipped + (3 if self._pipelining else 1)))[skipped:]
+        if not self._pipelining:
+            for command in _commands(parcel)[1:]:
+                if _unexpected(replies) is None:
+                    self._path.write(command)
+                    replies += await self._path.replies(1)
+        position = _unexpected(replies)
+        return None if position is None else await self._refusal(parcel, replies, position)
+
+    async def _refusal(self, parcel: Parcel, replies: list[Reply], position: int) -> Outcome:
+        if replies[-1].code == EXPECTED[2][0]:
+            await self._end_data(recipient_refused=replies[1].code >= 400)
+        self._reset = True
+        outcome = outcomes.refusal(*replies[position])
+        if position == 0 and outcome.status == Status.ERROR:
+            raise TransportDown(f"{self._server} refused the sender {parcel.letter.sender}: {outcome.detail}")
+        return outcome
+
+    async def _end_data(self, *, recipient_refused: bool) -> None:
+        """The server waits for a body all the same: an empty one where nobody can get it, else the connection's end."""
+        if not recipient_refused:
+            self._path.abort()
+            raise ConnectionLost("The server took an envelope that it had refused in part.")
+        self._path.write(DOT)
+        await self._path.replies(1)
+
+    async def _body(self, parcel: Parcel, line: Line) -> Parcel | None:
+        self._left -= 1
+        # RFC 2920: the next envelope rides with the body, which saves a round trip a letter.
+        following = line.take_now() if self._pipelining and self._left else None
+        body = stuffed(parcel.letter.content) + DOT
+        try:
+            self._path.write(body + self._envelope(following) if following else body)
+            (reply,) = await self._path.replies(1)
+        except ConnectionLost as error:
+            parcel.settle(outcomes.lost(body_was_sent=True, reason=str(error)))
+            if following:
+                line.give_back(following)
+            raise
+        parcel.settle(outcomes.reply(*reply))
+        return following
+
+    def _not_handed_over(self, parcel: Parcel, line: Line, reason: str) -> None:
+        parcel.losses += 1
+        if not parcel.marked:
+            parcel.drop()
+        elif parcel.losses > LOSSES:
+            parcel.settle(outcomes.lost(body_was_sent=False, reason=reason))
+        else:
+            line.give_back(parcel)
+
+
+def _client(options: dict[str, Any]) -> aiosmtplib.SMTP:
+    secure = options["use_ssl"] or options["use_tls"]
+    return aiosmtplib.SMTP(
+        hostname=options["host"],
+        port=options["port"],
+        username=options["username"] or None,
+        password=options["password"] or None,
+        use_tls=options["use_ssl"],
+        start_tls=options["use_tls"],
+        timeout=options["timeout"],
+        tls_context=ssl.create_default_context() if secure else None,
+    )
+
+
+def _reason(error: Exception) -> str:
+    said = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
+    return outcomes.readable(said)
+
+
+def _unexpected(replies: list[Reply]) -> int | None:
+    for position, (reply, expected) in enumerate(zip(replies, EXPECTED, strict=False)):
+        if reply.code not in expected:
+            return position
+    return None
+
+
+def _commands(parcel: Parcel) -> tuple[bytes, bytes, bytes]:
+    letter = parcel.letter
+    return (f"MAIL FROM:<{letter.sender}>\r\n".encode(), f"RCPT TO:<{letter.to}>\r\n".encode(), b"DATA\r\n")
+
+
+def stuffed(content: bytes) -> bytes:
+    """RFC 5321, 4.5.2: a line that begins with a dot gets another. `content` has CRLF line ends."""
+    content = content.replace(b"\r\n.", b"\r\n..")
+    return content if content.endswith(b"\r\n") else content + b"\r\n"

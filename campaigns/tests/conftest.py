@@ -26,10 +26,11 @@ def use_smtp(settings: Settings) -> UseMailServer:
     return use
 
 
-@pytest.fixture
-def server(use_smtp: UseMailServer) -> Iterator[MailServer]:
-    """A mail server that takes everything, which the engine sends to."""
+@pytest.fixture(params=[False, True], ids=["stepwise", "pipelined"])
+def server(use_smtp: UseMailServer, request: pytest.FixtureRequest) -> Iterator[MailServer]:
+    """A mail server that takes everything, which the engine sends to; one offers PIPELINING, one does not."""
     with mail_server.running() as running:
+        running.pipelining = request.param
         use_smtp(running.port)
         yield running
 

@@ -16,6 +16,15 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 ACCEPTED = "250 OK"
 HANG_UP = "hang up"
+NOBODY = "nobody"
+
+
+class Busy(asyncio.Protocol):
+    """What a server does that has enough connections."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).write(b"421 4.7.0 too many connections\r\n")
+        transport.close()
 
 
 class MailServer:
@@ -24,6 +33,10 @@ class MailServer:
     def __init__(self, **options: Any) -> None:
         self.port = 0
         self.connections = 0
+        self.pipelining = False
+        self.most_connections = 1000
+        # As some servers do when commands are pipelined: DATA is answered 354 though nobody can get the letter.
+        self.takes_data_without_recipients = False
         self.taken: list[tuple[str, bytes]] = []
         self.at_mail: list[str] = []
         self.at_rcpt: dict[str, list[str]] = defaultdict(list)
@@ -60,6 +73,12 @@ class MailServer:
 
     # What aiosmtpd calls
 
+    async def handle_EHLO(
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], *["250-PIPELINING"][: self.pipelining], responses[-1]]
+
     async def handle_MAIL(self, _s: SMTP, _session: Session, envelope: Envelope, address: str, _o: list[str]) -> str:
         if self.at_mail:
             return self.at_mail.pop(0)
@@ -72,6 +91,8 @@ class MailServer:
         reply = self._next(self.at_rcpt[address], server)
         if reply.startswith("250"):
             envelope.rcpt_tos.append(address)
+        elif self.takes_data_without_recipients:
+            envelope.rcpt_tos.append(NOBODY)
         return reply
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
@@ -79,6 +100,8 @@ class MailServer:
             self.waiting.set()
             await asyncio.sleep(0.01)
         (address,) = envelope.rcpt_tos
+        if address == NOBODY:
+            return "554 5.5.1 no valid recipients"
         reply = self._next(self.at_data[address], server)
         if reply.startswith("250"):
             self.taken.append((address, cast(bytes, envelope.original_content)))
@@ -92,8 +115,10 @@ class MailServer:
 
     # Its thread
 
-    def _protocol(self) -> SMTP:
+    def _protocol(self) -> asyncio.Protocol:
         self.connections += 1
+        if self.connections > self.most_connections:
+            return Busy()
         return SMTP(self, hostname="sink.example", loop=self._loop, **self._options)
 
     def _run(self) -> None:

@@ -1,52 +1,64 @@
-"""The pool of connections, against a real mail server."""
-
-import asyncio
-from datetime import UTC, datetime
+"""One worker's connections, against a real mail server."""
 
 import pytest
+from pytest_django import Settings
 
+from campaigns import lifecycle
 from campaigns.models import MailingAttempt
-from campaigns.models.log import Status
-from campaigns.sending.letters import Addressee, Composer, Letter
-from campaigns.sending.outcomes import Outcome
-from campaigns.sending.smtp import Pool
+from campaigns.tests import factories
+from campaigns.tests.conftest import UseMailServer
 from campaigns.tests.mail_server import MailServer
+from campaigns.tests.worker import work
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def letter(address: str) -> Letter:
-    attempt = MailingAttempt(pk=1, from_email="office@office.example", subject="News", body="Hello!")
-    return Composer(attempt).compose(Addressee(1, address), datetime.now(UTC))
+def send_to(audience: int) -> MailingAttempt:
+    attempt = lifecycle.launch(factories.mailing(audience=audience), None)
+    work()
+    attempt.refresh_from_db()
+    return attempt
 
 
-async def send(pool: Pool, address: str) -> Outcome:
-    async with pool.connection() as transport:
-        return await transport.send(letter(address))
+def test_a_connection_is_kept_for_the_next_letter(server: MailServer, settings: Settings) -> None:
+    settings.SENDING_CONNECTIONS = 2
+    assert send_to(20).sent == 20
+    assert server.connections <= 2
 
 
-def test_a_connection_is_kept_for_the_next_letter(server: MailServer) -> None:
-    async def run() -> None:
-        pool = Pool(2)
-        for address in ("ann@example.com", "bob@example.com"):
-            assert (await send(pool, address)).status == Status.SENT
-        await pool.aclose()
-
-    asyncio.run(run())
-    assert server.connections == 1
+def test_a_connection_ends_after_its_share_of_letters(server: MailServer, settings: Settings) -> None:
+    settings.SENDING_CONNECTIONS = 1
+    settings.SENDING_LETTERS_PER_CONNECTION = 5
+    assert send_to(20).sent == 20
+    assert server.connections == 4
 
 
-def test_a_connection_left_in_the_middle_of_a_letter_is_not_used_for_another(server: MailServer) -> None:
-    async def run() -> None:
-        pool = Pool(1)
-        server.open.clear()
-        abandoned = asyncio.create_task(send(pool, "ann@example.com"))
-        await asyncio.to_thread(server.waiting.wait, 10)
-        abandoned.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await abandoned
-        server.open.set()
-        server.at_rcpt["bob@example.com"] = ["550 5.1.1 no such user"]
-        assert (await send(pool, "bob@example.com")).detail == "550 5.1.1 no such user"
-        await pool.aclose()
+def test_a_server_that_refuses_further_connections_is_content_with_those_it_took(
+    server: MailServer, settings: Settings
+) -> None:
+    server.most_connections = 1
+    settings.SENDING_CONNECTIONS = 4
+    attempt = send_to(30)
+    assert (attempt.status, server.addresses.total()) == ("success", 30)
 
-    asyncio.run(run())
-    assert server.connections == 2
+
+def test_a_server_that_goes_silent_is_given_up_after_the_timeout(
+    server: MailServer, use_smtp: UseMailServer, settings: Settings
+) -> None:
+    use_smtp(server.port, timeout=1)
+    settings.SENDING_CONNECTIONS = 1
+    server.open.clear()
+    attempt = send_to(1)
+    assert attempt.unconfirmed == 1
+    assert "no answer within 1 seconds" in attempt.logs.get().detail
+
+
+def test_a_refused_recipient_whose_data_is_taken_gets_no_empty_letter(server: MailServer) -> None:
+    server.takes_data_without_recipients = True
+    server.at_rcpt["r0@example.com"] = ["550 5.1.1 no such user"]
+    owner = factories.user()
+    people = [factories.recipient(owner, address) for address in ("r0@example.com", "r1@example.com")]
+    attempt = lifecycle.launch(factories.mailing(owner, people), None)
+    work()
+    attempt.refresh_from_db()
+    assert (attempt.errors, attempt.sent, list(server.addresses)) == (1, 1, ["r1@example.com"])

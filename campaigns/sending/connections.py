@@ -1,0 +1,98 @@
+"""The process's connections: opened when there is something to send, never more than the limit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from campaigns.sending.backends import BackendConnection
+from campaigns.sending.line import Line
+from campaigns.sending.outcomes import TransportDown
+from campaigns.sending.smtp import SmtpConnection
+
+logger = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """A way out for letters: opened once, serves the line until it has had enough, closed."""
+
+    async def open(self) -> None: ...
+
+    async def serve(self, line: Line) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def expire(self) -> None: ...
+
+
+def connection(alias: str = "default") -> Connection:
+    """A new, unopened connection by that entry of MAILERS."""
+    mailer: dict[str, Any] = settings.MAILERS[alias]
+    if mailer["BACKEND"] == settings.SMTP_BACKEND:
+        return SmtpConnection(mailer["OPTIONS"])
+    return BackendConnection(alias)
+
+
+class Connections:
+    """Keeps as many connections on the line as there is work for, up to the limit."""
+
+    def __init__(self, line: Line, limit: int) -> None:
+        self._line, self._limit = line, limit
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[Connection] = set()
+        self._opening = 0
+        self._watch: asyncio.Task[None] | None = None
+
+    def want(self, letters: int) -> None:
+        """There are so many letters to send."""
+        for _ in range(min(self._limit - len(self._tasks), letters)):
+            task = asyncio.create_task(self._keep_serving(), name="connection")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._expire())
+
+    async def aclose(self) -> None:
+        """Let all finish what they are at."""
+        self._line.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._watch:
+            self._watch.cancel()
+
+    async def _keep_serving(self) -> None:
+        while self._line.has_work():
+            fresh = connection()
+            self._opening += 1
+            try:
+                await fresh.open()
+            except TransportDown as reason:
+                self._could_not_open(reason)
+                return
+            finally:
+                self._opening -= 1
+            await self._serve(fresh)
+
+    async def _serve(self, fresh: Connection) -> None:
+        self._open.add(fresh)
+        try:
+            await fresh.serve(self._line)
+        finally:
+            self._open.discard(fresh)
+            await fresh.close()
+
+    def _could_not_open(self, reason: TransportDown) -> None:
+        if self._open or self._opening > 1:
+            # The server takes some and no more: those that it took go on.
+            logger.warning("%s; going on with the other connections.", reason)
+        else:
+            self._line.fail(reason)
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            for served in list(self._open):
+                served.expire()
