@@ -4,11 +4,12 @@ Locks are always taken in the order chunk, log rows, attempt, mailing.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 from django.db import connection, transaction
 from django.db.models import F, Min, Q
 from django.db.models.functions import Now
@@ -155,102 +156,110 @@ ORDER BY l.id
 """
 
 
-@transaction.atomic
 def write(entries: dict[Lease, Entries]) -> dict[Lease, Written]:
-    """Commit marks and settlements of several leases together.
+    """Commit marks and settlements of several leases together, in one statement.
 
+    No row may be both marked and settled in it.
     Idempotent under a lease: when the answer to a commit was lost, the same entries may be written again. A
-    row is marked only while the attempt runs and the lease holds; both are checked in this transaction, and
-    the chunk stays locked until it ends, so a newer lease sees either all of it or nothing.
+    row is marked only while the attempt runs and the lease holds; both are checked in the same statement, and
+    the chunk stays locked until it is committed, so a newer lease sees either all of it or nothing.
     """
-    held = _held(entries)
-    written = {}
-    for lease in sorted(entries, key=lambda lease: (lease.attempt, lease.chunk)):
-        if lease not in held:
-            written[lease] = Written(held=False)
-            continue
-        _settle(lease, entries[lease].settlements)
-        written[lease] = Written(marked=_mark(lease, entries[lease].marks))
-    return written
-
-
-def _held(leases: Collection[Lease]) -> set[Lease]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, lease FROM campaigns_chunk WHERE id = ANY(%s) AND closed_at IS NULL ORDER BY id FOR SHARE",
-            [[lease.chunk for lease in leases]],
-        )
-        numbers = dict(cursor.fetchall())
-    return {lease for lease in leases if numbers.get(lease.chunk) == lease.number}
-
-
-def _mark(lease: Lease, rows: Sequence[int]) -> frozenset[int]:
-    if not rows:
-        return frozenset()
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK, {"attempt": lease.attempt, "rows": list(rows)})
-        return frozenset(row for (row,) in cursor.fetchall())
-
-
-_MARK = f"""
-UPDATE campaigns_mailinglog
-SET status = {Status.IN_FLIGHT}, attention = NULL, tries = tries + (status <> {Status.IN_FLIGHT})::int
-WHERE id = ANY(%(rows)s) AND attempt_id = %(attempt)s
-  AND status IN ({Status.PENDING}, {Status.IN_FLIGHT}, {Status.DEFERRED})
-  AND EXISTS (SELECT 1 FROM campaigns_mailingattempt a WHERE a.id = %(attempt)s AND a.status = 'running')
-RETURNING id
-"""
-
-
-def _settle(lease: Lease, settlements: Sequence[Settlement]) -> None:
-    if not settlements:
-        return
-    columns: dict[str, Any] = {
-        "rows": [s.row for s in settlements],
-        "statuses": [int(s.status) for s in settlements],
-        "details": [s.detail for s in settlements],
-        "retries": [s.retry_at for s in settlements],
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        # Bound by the server and prepared: Django's cursor would have the arrays parsed anew each time.
+        cursor.execute(_WRITE, _columns(entries), prepare=True, binary=True)
+        held, marked = cast(tuple[list[int], list[int]], cursor.fetchone())
+    rows = frozenset(marked)
+    return {
+        lease: Written(rows if position in held else frozenset(), held=position in held)
+        for position, lease in enumerate(entries, start=1)
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, {"attempt": lease.attempt, **columns})
+
+
+def _columns(entries: dict[Lease, Entries]) -> dict[str, list[Any]]:
+    # Two leases of one chunk may be in the same group, so entries name their lease by its position.
+    positions = list(enumerate(entries.values(), start=1))
+    settled = [(position, settlement) for position, entry in positions for settlement in entry.settlements]
+    marks = [(position, row) for position, entry in positions for row in entry.marks]
+    return {
+        "chunks": [lease.chunk for lease in entries],
+        "numbers": [lease.number for lease in entries],
+        "settled_leases": [position for position, _settlement in settled],
+        "rows": [settlement.row for _position, settlement in settled],
+        "statuses": [int(settlement.status) for _position, settlement in settled],
+        "details": [settlement.detail for _position, settlement in settled],
+        "retries": [settlement.retry_at for _position, settlement in settled],
+        "marked_leases": [position for position, _row in marks],
+        "marked_rows": [row for _position, row in marks],
+    }
 
 
 _ATTENTION = ", ".join(str(int(status)) for status in MailingLog.ATTENTION)
 
-# The counters move by what really changed, so writing the same settlement twice counts it once.
-_SETTLE = f"""
-WITH outcome AS (
-    SELECT * FROM unnest(%(rows)s::bigint[], %(statuses)s::int[], %(details)s::text[], %(retries)s::timestamptz[])
-             AS o(id, status, detail, retry_at)
+# The counters move by what really changed, so writing the same settlement twice counts it once. Attempts are
+# locked in the order of their ids: writers of several could otherwise wait for each other.
+_WRITE = f"""
+WITH held AS (
+    SELECT l.position, c.attempt_id FROM campaigns_chunk c
+    JOIN unnest(%(chunks)s::bigint[], %(numbers)s::bigint[]) WITH ORDINALITY AS l(id, number, position)
+      ON l.id = c.id AND l.number = c.lease
+    WHERE c.closed_at IS NULL ORDER BY c.id FOR SHARE OF c
+), outcome AS (
+    SELECT h.attempt_id, o.id, o.status, o.detail, o.retry_at
+    FROM unnest(%(settled_leases)s::bigint[], %(rows)s::bigint[], %(statuses)s::int[], %(details)s::text[],
+                %(retries)s::timestamptz[]) AS o(lease, id, status, detail, retry_at)
+    JOIN held h ON h.position = o.lease
 ), changed AS (
     UPDATE campaigns_mailinglog l
     SET status = o.status, detail = o.detail, retry_at = o.retry_at,
         attention = CASE WHEN o.status IN ({_ATTENTION}) THEN o.status END,
         settled_at = CASE WHEN o.status > {Status.DEFERRED} THEN now() END
     FROM outcome o
-    WHERE l.id = o.id AND l.attempt_id = %(attempt)s AND l.status <= {Status.DEFERRED}
-    RETURNING l.status
+    WHERE l.id = o.id AND l.attempt_id = o.attempt_id AND l.status <= {Status.DEFERRED}
+    RETURNING l.attempt_id, l.status
 ), counted AS (
-    SELECT count(*) FILTER (WHERE status = {Status.SENT}) AS sent,
+    SELECT attempt_id,
+           count(*) FILTER (WHERE status = {Status.SENT}) AS sent,
            count(*) FILTER (WHERE status = {Status.ERROR}) AS errors,
            count(*) FILTER (WHERE status = {Status.SKIPPED}) AS skipped,
            count(*) FILTER (WHERE status = {Status.UNCONFIRMED}) AS unconfirmed,
            count(*) FILTER (WHERE status = {Status.CANCELLED}) AS cancelled,
            count(*) FILTER (WHERE status = {Status.DRY_RUN}) AS dry_runs
-    FROM changed
+    FROM changed GROUP BY attempt_id
+), locked AS (
+    SELECT id FROM campaigns_mailingattempt WHERE id IN (SELECT attempt_id FROM counted)
+    ORDER BY id FOR NO KEY UPDATE
+), totals AS (
+    UPDATE campaigns_mailingattempt a
+    SET sent = a.sent + c.sent, errors = a.errors + c.errors, skipped = a.skipped + c.skipped,
+        unconfirmed = a.unconfirmed + c.unconfirmed, cancelled = a.cancelled + c.cancelled,
+        dry_runs = a.dry_runs + c.dry_runs
+    FROM counted c JOIN locked ON locked.id = c.attempt_id WHERE a.id = c.attempt_id
+), marked AS (
+    UPDATE campaigns_mailinglog l
+    SET status = {Status.IN_FLIGHT}, attention = NULL, tries = l.tries + (l.status <> {Status.IN_FLIGHT})::int
+    FROM unnest(%(marked_leases)s::bigint[], %(marked_rows)s::bigint[]) AS m(lease, id)
+    JOIN held h ON h.position = m.lease
+    JOIN campaigns_mailingattempt a ON a.id = h.attempt_id AND a.status = 'running'
+    WHERE l.id = m.id AND l.attempt_id = h.attempt_id AND l.status <= {Status.DEFERRED}
+    RETURNING l.id
 )
-UPDATE campaigns_mailingattempt a
-SET sent = a.sent + c.sent, errors = a.errors + c.errors, skipped = a.skipped + c.skipped,
-    unconfirmed = a.unconfirmed + c.unconfirmed, cancelled = a.cancelled + c.cancelled,
-    dry_runs = a.dry_runs + c.dry_runs
-FROM counted c WHERE a.id = %(attempt)s
+SELECT ARRAY(SELECT position FROM held), ARRAY(SELECT id FROM marked)
 """
+
+
+def _settle(lease: Lease, settlements: list[Settlement]) -> None:
+    write({lease: Entries(settlements=settlements)})
+
+
+def _held(lease: Lease) -> bool:
+    return Chunk.objects.filter(pk=lease.chunk, lease=lease.number, closed_at=None).select_for_update().exists()
 
 
 @transaction.atomic
 def cancel_open(lease: Lease) -> None:
     """Close the rows of a cancelled attempt that nobody has in flight."""
-    if _held([lease]):
+    if _held(lease):
         waiting = _rows(lease).filter(status__in=(Status.PENDING, Status.DEFERRED)).values_list("pk", flat=True)
         _settle(lease, [Settlement(pk, Status.CANCELLED) for pk in waiting])
 
@@ -261,7 +270,7 @@ def close(lease: Lease) -> datetime | None:
 
     Returns when a deferred row wants its next try, or None.
     """
-    if not _held([lease]):
+    if not _held(lease):
         return None
     rows = _rows(lease).filter(status__in=MailingLog.OPEN)
     if rows.exists():

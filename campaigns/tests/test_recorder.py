@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from django.db import OperationalError, connection
-from django.test.utils import CaptureQueriesContext
 
 from campaigns import lifecycle
 from campaigns.models import MailingAttempt
@@ -139,15 +138,3 @@ def _pid() -> int:
 def _terminate(pid: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
-
-
-def test_a_letter_costs_no_statement_of_its_own() -> None:
-    attempt = lifecycle.launch(factories.mailing(audience=50), None)
-    lease = ledger.take(attempt.chunks.get().pk)
-    assert lease
-    rows = range(lease.first, lease.last + 1)
-    entries = ledger.Entries(list(rows), [Settlement(row, Status.SENT) for row in rows])
-    with CaptureQueriesContext(connection) as queries:
-        ledger.write({lease: entries})
-    statements = [query["sql"].split()[0] for query in queries]
-    assert len([word for word in statements if word in ("SELECT", "UPDATE", "WITH")]) == 3
