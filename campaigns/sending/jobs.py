@@ -20,7 +20,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import JobContext
-from procrastinate.jobs import Job
+from procrastinate.jobs import Job, JobDeferrer
 from procrastinate.jobs import Status as JobStatus
 
 from backoffice.correlation import correlated
@@ -79,12 +79,16 @@ def enqueue(chunks: Iterable[int], request_id: str, user_email: str, *, urgent: 
 
     With `urgent`, a delivery that is planned for later does not hold this one up.
     """
-    for chunk in chunks:
-        job = _chunk_job(chunk, priority=URGENT if urgent else 0)
-        job.defer(chunk=chunk, request_id=request_id, user_email=user_email)
+    priority = URGENT if urgent else 0
+    jobs = [
+        _chunk_job(chunk, priority=priority).make_new_job(chunk=chunk, request_id=request_id, user_email=user_email)
+        for chunk in chunks
+    ]
+    if jobs:
+        app.job_manager.batch_defer_jobs(jobs)
 
 
-def _chunk_job(chunk: int, at: datetime | None = None, priority: int = 0):  # type: ignore[no-untyped-def]
+def _chunk_job(chunk: int, at: datetime | None = None, priority: int = 0) -> JobDeferrer:
     # The lock keeps two jobs of one chunk from running side by side.
     return deliver_chunk.configure(lock=f"chunk:{chunk}", schedule_at=at, priority=priority)
 
