@@ -7,8 +7,8 @@ from typing import Any, cast
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import BaseModelAdmin
-from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.contrib.admin.utils import NestedObjects, model_ngettext
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
@@ -92,9 +92,12 @@ class ScopedAdmin(ScopedChoices, SturdyList):
         return bool(super().has_delete_permission(request)) and self._can(request, "delete", obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
-        if not change:
+        if change:
+            # Only what was edited: the state may have moved since the form was read.
+            obj.save(update_fields=[*set(form.changed_data) & _columns(obj), "updated_at"])
+        else:
             obj.owner = request.user
-        super().save_model(request, obj, form, change)
+            super().save_model(request, obj, form, change)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What is deleted along, or keeps them from it, is counted, not named: some of it may be others'.
@@ -102,7 +105,7 @@ class ScopedAdmin(ScopedChoices, SturdyList):
         What hangs on the objects (their audience rows, their shares) needs no permission of its own.
         """
         objs = list(objs)
-        collector = NestedObjects(using=self.model._default_manager.db)
+        collector: Any = NestedObjects(using=self.model._default_manager.db)
         collector.collect(objs)
         counts = {model._meta.verbose_name_plural: len(found) for model, found in collector.model_objs.items()}
         may_all = all(self.has_delete_permission(request, obj) for obj in objs)
@@ -118,6 +121,10 @@ class ScopedAdmin(ScopedChoices, SturdyList):
 
     def _can(self, request: HttpRequest, verb: access.Verb, obj: Model | None) -> bool:
         return obj is None or access.can(request.user, verb, obj)
+
+
+def _columns(obj: Model) -> set[str]:
+    return {field.name for field in obj._meta.concrete_fields}
 
 
 class ReadOnlyAdmin(SturdyList):

@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -111,6 +112,12 @@ class MailingAdmin(VerbActions):
             field.widget.choices = field.choices
         return form
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address fills in; a key that can not be one is left out."""
+        given = super().get_changeform_initial_data(request)
+        keys = ("message", "add_recipients")
+        return {name: value for name, value in given.items() if name not in keys or str(value).isdecimal()}
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         mailing: Mailing = form.instance
@@ -138,6 +145,8 @@ class MailingAdmin(VerbActions):
     def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The live part of the mailing's page; it asks for itself again until the attempt has ended."""
         mailing: Mailing = self.get_object(request, object_id)
+        if not self.has_view_permission(request, mailing):
+            raise PermissionDenied
         summary = progress.of_mailing(mailing)
         colour = STATUS_COLOURS[Mailing.Status(mailing.status)]
         context = {"summary": summary, "colour": colour, "just_ended": not summary.live}

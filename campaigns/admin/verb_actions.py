@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import ActionLocation
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -133,8 +134,10 @@ class VerbActions(ScopedAdmin):
         found: list[Any] = super().get_actions_detail(request, object_id)
         return [item for item in found if item.method.verb.offered(request, mailing)]
 
-    def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        actions = super().get_actions(request, *args, **kwargs)
+    def get_actions(
+        self, request: HttpRequest, action_location: ActionLocation = ActionLocation.CHANGE_LIST
+    ) -> dict[str, Any]:
+        actions = super().get_actions(request, action_location)
         oversees = request.user.has_perm("campaigns.disable_mailing")
         hidden = [] if oversees else [verb.name for verb in VERBS if verb.permission == "disable"]
         return {name: item for name, item in actions.items() if name.removesuffix("_selected") not in hidden}

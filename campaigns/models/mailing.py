@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection, models
 from django.db.models import Count, F, Q, Sum, Value
 from django.db.models.functions import Coalesce, Now
@@ -154,7 +154,10 @@ class Mailing(models.Model):
 
     def add_to_audience(self, recipients: models.QuerySet[Recipient]) -> int:
         """Add the recipients of the queryset in one statement; returns how many were not there before."""
-        sql, params = recipients.order_by().values_list(Value(self.pk), "pk").query.sql_with_params()
+        try:
+            sql, params = recipients.order_by().values_list(Value(self.pk), "pk").query.sql_with_params()
+        except EmptyResultSet:
+            return 0  # Django knows without asking the database that nobody is in the queryset
         with connection.cursor() as cursor:
             cursor.execute(_ADD_TO_AUDIENCE + sql + " ON CONFLICT DO NOTHING", params)
             return int(cursor.rowcount)

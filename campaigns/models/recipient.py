@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -39,3 +40,10 @@ class Recipient(models.Model):
 
     def __str__(self) -> str:
         return f"{self.full_name} <{self.email}>" if self.full_name else self.email
+
+    def clean(self) -> None:
+        super().clean()
+        if self.attributes is None:
+            self.attributes = {}
+        if not isinstance(self.attributes, dict):
+            raise ValidationError({"attributes": _('Write names with their values: {"city": "Berlin"}.')})

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from campaigns.sending.backends import BackendConnection
 from campaigns.sending.line import Line
-from campaigns.sending.outcomes import TransportDown
+from campaigns.sending.outcomes import TransportDown, readable
 from campaigns.sending.smtp import SmtpConnection
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Connections:
     def want(self, letters: int) -> None:
         """There are so many letters to send."""
         for _ in range(min(self._limit - len(self._tasks), letters)):
-            task = asyncio.create_task(self._keep_serving(), name="connection")
+            task = asyncio.create_task(self._guarded(), name="connection")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if self._watch is None:
@@ -62,6 +62,14 @@ class Connections:
             await asyncio.wait(self._tasks)
         if self._watch:
             self._watch.cancel()
+
+    async def _guarded(self) -> None:
+        try:
+            await self._keep_serving()
+        except Exception as error:
+            # A fault of ours, and no reason to hang: the attempt pauses, and what was in flight stays in doubt.
+            logger.exception("A connection failed")
+            self._line.abandon(TransportDown(f"The worker failed: {readable(repr(error))}"))
 
     async def _keep_serving(self) -> None:
         while self._line.has_work():

@@ -156,6 +156,10 @@ class _Delivery:
         self.down = self.down or reason
         self._check()
 
+    def abandon(self, reason: TransportDown) -> None:
+        self.stop(reason)
+        self._done.set()
+
     def _check(self) -> None:
         if self._out == 0 and (self._stopped or not self.rows):
             self._done.set()

@@ -35,6 +35,9 @@ class Delivery(Protocol):
     def stop(self, reason: TransportDown | None = None) -> None:
         """Start no more letters; with a reason, because none can be sent at all."""
 
+    def abandon(self, reason: TransportDown) -> None:
+        """Stop, and wait for no letter that is out: it may never be handed back."""
+
 
 @dataclass(slots=True)
 class Parcel:
@@ -123,6 +126,11 @@ class Line:
         for delivery in list(self._deliveries):
             delivery.stop(reason)
         self.take_now()
+
+    def abandon(self, reason: TransportDown) -> None:
+        """A connection has failed with a letter in its hands: whoever waits for one waits in vain."""
+        for delivery in list(self._deliveries):
+            delivery.abandon(reason)
 
     def close(self) -> None:
         """Nobody waits any longer."""

@@ -441,3 +441,16 @@ def test_a_backend_that_fails_in_the_middle_leaves_the_letter_unconfirmed(settin
 class FailingBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Any) -> int:
         raise RuntimeError("no more paper")
+
+
+def test_a_fault_of_the_engines_own_pauses_the_attempt_with_its_reason(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(content: bytes) -> bytes:
+        raise ZeroDivisionError("broken on purpose")
+
+    monkeypatch.setattr("campaigns.sending.smtp.stuffed", broken)
+    attempt = sent(factories.mailing(audience=3))
+    assert state(attempt) == ("paused", "paused")
+    assert "broken on purpose" in attempt.server_response
+    assert server.addresses.total() == 0

@@ -12,7 +12,7 @@ from campaigns import scheduler
 def minutes(text: str) -> timedelta:
     try:
         interval = timedelta(minutes=float(text))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ArgumentTypeError(f"{text!r} is not a number of minutes") from error
     if not timedelta(seconds=1) <= interval <= timedelta(days=1):
         raise ArgumentTypeError("the interval must be between one second (0.017) and one day (1440)")
