@@ -214,3 +214,8 @@ def _one_at_a_time() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         os.set_inheritable(lock.fileno(), True)  # an installer that outlives a killed run holds the lock on
         yield
+
+
+if __name__ == "__main__":
+    ensure_environment()
+    print(f"{VENV} is ready.")
