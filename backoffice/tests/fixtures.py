@@ -1,16 +1,22 @@
 """What the tests of every app begin with; each app's conftest imports it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone, translation
 
 
 @pytest.fixture(autouse=True)
-def quick_site(settings: Any, tmp_path: Path) -> None:
+def quick_site(settings: Any, tmp_path: Path) -> Iterator[None]:
     """The site over http and with no collected static files, whatever DEBUG was in the environment."""
     settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     settings.STATIC_ROOT = tmp_path  # WhiteNoise warns of a directory that collectstatic has not made yet
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # 1 ms instead of 300
+    yield
+    # The preferences of whom the last page was for.
+    translation.deactivate()
+    timezone.deactivate()

@@ -3,6 +3,7 @@
 # ruff: noqa: N802 - aiosmtpd finds its handlers by these names
 
 import asyncio
+import logging
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -62,6 +63,8 @@ class MailServer:
         return message_from_bytes(content, policy=default)
 
     def start(self) -> Self:
+        # It tells of connections that end after the test whose output would take it.
+        logging.getLogger("mail.log").setLevel(logging.WARNING)
         self._thread.start()
         assert self._ready.wait(10)
         return self
