@@ -101,8 +101,8 @@ def schedule(mailing: Mailing) -> datetime:
         raise NotNow(_("“%s” should have ended already: enter a later end.") % mailing)
     if not mailing.recipients.exists():
         raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
-    # A start that has passed means: at once.
-    run_at = max(mailing.start_at, now) if mailing.start_at <= now else mailing.start_at
+    # A start that has passed means: at once; for a repeated mailing, the next time after now.
+    run_at = mailing.next_run_after(now) or now
     of = (Status.DRAFT, Status.FINISHED, Status.SCHEDULED)
     if not Mailing.objects.filter(pk=mailing.pk).move(Status.SCHEDULED, of=of, next_run_at=run_at):
         raise NotNow(_("“%s” can not be scheduled now.") % mailing)

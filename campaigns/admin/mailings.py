@@ -1,13 +1,15 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from campaigns import access
+from campaigns import access, lifecycle
 from campaigns.admin.base import person
 from campaigns.admin.verb_actions import VerbActions
 from campaigns.models import Mailing, Recipient
@@ -29,6 +31,9 @@ STATUS_COLOURS = {
     Mailing.Status.FINISHED: "success",
     Mailing.Status.DISABLED: "danger",
 }
+
+
+SCHEDULE = {"start_at", "end_at", "repetition"}
 
 
 class MailingForm(forms.ModelForm):
@@ -117,6 +122,20 @@ class MailingAdmin(VerbActions):
         given = super().get_changeform_initial_data(request)
         keys = ("message", "add_recipients")
         return {name: value for name, value in given.items() if name not in keys or str(value).isdecimal()}
+
+    def save_model(self, request: HttpRequest, obj: Mailing, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.status == Mailing.Status.SCHEDULED and SCHEDULE & set(form.changed_data):
+            self._reschedule(request, obj)
+
+    def _reschedule(self, request: HttpRequest, mailing: Mailing) -> None:
+        try:
+            run_at = timezone.localtime(lifecycle.schedule(mailing))
+        except lifecycle.LifecycleError as error:
+            lifecycle.unschedule(mailing)
+            messages.warning(request, _("%s It is a draft again.") % error)
+        else:
+            messages.info(request, _("It will now be sent on %s.") % date_format(run_at, "DATETIME_FORMAT"))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -1,6 +1,6 @@
 """What can be done with a mailing from its page and from the list, and who is refused."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -433,3 +433,25 @@ def test_a_mailing_that_was_sent_is_not_deleted(operator: User, client: Client) 
     mailing = mailing_in(Status.RUNNING, operator)
     client.post(f"{CHANGELIST}{mailing.pk}/delete/", {"post": "yes"})
     assert Mailing.objects.exists()
+
+
+def save_start(client: Client, mailing: Mailing, start: datetime | None) -> None:
+    local = ("", "") if start is None else (f"{start:%Y-%m-%d}", f"{start:%H:%M:%S}")
+    form = {"name": mailing.name, "message": mailing.message_id, "start_at_0": local[0], "start_at_1": local[1]}
+    response = client.post(f"/admin/campaigns/mailing/{mailing.pk}/change/", {**form, "repetition": "once"})
+    assert response.status_code == 302
+
+
+def test_a_scheduled_mailing_whose_start_is_edited_goes_out_then(operator: User, client: Client) -> None:
+    mailing = mailing_in(Status.SCHEDULED, operator)
+    start = (timezone.now() + timedelta(days=5)).replace(microsecond=0)
+    save_start(client, mailing, start)
+    mailing.refresh_from_db()
+    assert (mailing.status, mailing.next_run_at) == (Status.SCHEDULED, start)
+
+
+def test_a_scheduled_mailing_whose_start_is_taken_away_is_a_draft_again(operator: User, client: Client) -> None:
+    mailing = mailing_in(Status.SCHEDULED, operator)
+    save_start(client, mailing, None)
+    mailing.refresh_from_db()
+    assert (mailing.status, mailing.next_run_at) == (Status.DRAFT, None)

@@ -353,3 +353,14 @@ def test_no_repetition_follows_at_or_after_the_end() -> None:
 def test_a_mailing_without_repetition_has_no_second_run() -> None:
     start = datetime(2026, 6, 1, 8, tzinfo=UTC)
     assert berlin(start, "once").next_run_after(start) is None
+
+
+def test_a_repeated_mailing_whose_start_has_passed_waits_for_its_next_time() -> None:
+    start = timezone.now() - timedelta(days=2, hours=1)
+    mailing = factories.mailing(start_at=start, repetition="daily", audience=1)
+    assert lifecycle.schedule(mailing) == start + timedelta(days=3)
+
+
+def test_a_single_mailing_whose_start_has_passed_is_due_at_once() -> None:
+    mailing = factories.mailing(start_at=timezone.now() - timedelta(hours=1), audience=1)
+    assert lifecycle.schedule(mailing) <= timezone.now()
