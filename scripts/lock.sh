@@ -7,3 +7,4 @@ export UV_CUSTOM_COMPILE_COMMAND
 lock() { uv pip compile --quiet --generate-hashes --universal --python-version 3.12 "$@" pyproject.toml; }
 lock --output-file requirements.txt
 lock --group dev --output-file requirements-dev.txt
+uv pip compile --quiet --generate-hashes --universal --python-version 3.12 --constraint requirements-dev.txt --group bench --output-file requirements-bench.txt
