@@ -67,13 +67,23 @@ def _launch(mailing: Mailing, by: User | None, *, dry_run: bool) -> MailingAttem
         body=mailing.message.body,
         body_html=mailing.message.body_html,
     )
-    chunks = ledger.expand(attempt, settings.SENDING_CHUNK_ROWS)
-    if not chunks:
+    audience = mailing.recipients.count()
+    if not audience:
         raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
-    _enqueue(chunks, attempt)
+    _expand(attempt, audience)
     attempt.refresh_from_db()
-    logger.info("Attempt %s of mailing %s launched: %s rows", attempt.pk, mailing.pk, attempt.total)
+    logger.info("Attempt %s of mailing %s launched: %s recipients", attempt.pk, mailing.pk, audience)
     return attempt
+
+
+def _expand(attempt: MailingAttempt, audience: int) -> None:
+    rows = settings.SENDING_INLINE_ROWS
+    if audience < rows:
+        among = ledger.owners(attempt.mailing_id)
+        _enqueue(ledger.expand(attempt.pk, among, rows, settings.SENDING_CHUNK_ROWS), attempt)
+    # Also when recipients were added just now and the slice was full.
+    if MailingAttempt.objects.filter(pk=attempt.pk, expanded_at=None).exists():
+        jobs.enqueue_expansion(attempt.pk, attempt.request_id, _email(attempt))
 
 
 def _set_running(mailing: Mailing) -> None:
@@ -195,5 +205,8 @@ def _enqueue_open(attempt: MailingAttempt) -> None:
 
 
 def _enqueue(chunks: list[int], attempt: MailingAttempt, *, urgent: bool = False) -> None:
-    email = attempt.triggered_by.email if attempt.triggered_by else "-"
-    jobs.enqueue(chunks, attempt.request_id, email, urgent=urgent)
+    jobs.enqueue(chunks, attempt.request_id, _email(attempt), urgent=urgent)
+
+
+def _email(attempt: MailingAttempt) -> str:
+    return attempt.triggered_by.email if attempt.triggered_by else "-"

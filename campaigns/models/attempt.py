@@ -57,8 +57,12 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
         )
 
     def finish(self) -> int:
-        """End the attempts of which no row is open, with the verdict that their counters give."""
-        return self.unfinished().filter(total=_settled).update(status=_verdict, finished_at=Now())
+        """End the attempts of which no row is open nor to come, with the verdict that their counters give."""
+        return (
+            self.unfinished()
+            .filter(total=_settled, expanded_at__isnull=False)
+            .update(status=_verdict, finished_at=Now())
+        )
 
 
 class MailingAttempt(models.Model):
@@ -93,6 +97,10 @@ class MailingAttempt(models.Model):
     unconfirmed = models.PositiveIntegerField(_("unconfirmed"), default=0)
     cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
     dry_runs = models.PositiveIntegerField(_("composed in a dry run"), default=0)
+
+    # The audience is written into the ledger in slices: up to which recipient, and since when completely.
+    expanded_to = models.BigIntegerField(db_default=0, default=0, editable=False)
+    expanded_at = models.DateTimeField(null=True, editable=False)
 
     created_at = models.DateTimeField(_("launched"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True)

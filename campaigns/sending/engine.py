@@ -30,6 +30,8 @@ class Engine:
 
     def __init__(self) -> None:
         self.recorder = Recorder()
+        # Writing an audience takes a while: a thread of its own, so that no letter waits for it.
+        self.expander = Recorder()
         self.line = Line()
         self.connections = Connections(self.line, settings.SENDING_CONNECTIONS)
         self.draining = False
@@ -66,6 +68,7 @@ class Engine:
         """Let go of the database and the mail server."""
         await self.connections.aclose()
         await self.recorder.aclose()
+        await self.expander.aclose()
 
     async def _attempt(self, lease: Lease) -> MailingAttempt:
         attempt: MailingAttempt = await self.recorder.call(MailingAttempt.objects.get, pk=lease.attempt)

@@ -14,7 +14,7 @@ from typing import cast
 
 import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -22,8 +22,10 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, JobDeferrer
 from procrastinate.jobs import Status as JobStatus
+from procrastinate.manager import JobManager
 
 from backoffice.correlation import correlated
+from campaigns.models import MailingAttempt
 from campaigns.sending import ledger
 from campaigns.sending.engine import Engine
 from campaigns.sending.recorder import LeaseLost
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 QUEUE = "sending"
 # Chunks delivered at the same time by one worker: a slow one does not hold up the rest.
 CONCURRENCY = 4
+# Rows of the audience that one transaction writes: some 0.2 s.
+SLICE_ROWS = 20_000
 # A job waits for the earlier ones of its lock even if they are due only in hours. What a person asks for does not.
 URGENT = 1
 SIGN_OF_LIFE_SECONDS = settings.STALLED_WORKER_SECONDS / 3
@@ -51,6 +55,31 @@ async def deliver_chunk(context: JobContext, *, chunk: int, request_id: str, use
             return
         if again_at:
             await _chunk_job(chunk, again_at).defer_async(chunk=chunk, request_id=request_id, user_email=user_email)
+
+
+@app.task(name="expand_attempt", queue=QUEUE, pass_context=True, retry=RetryStrategy(wait=2))
+async def expand_attempt(context: JobContext, *, attempt: int, request_id: str, user_email: str) -> None:
+    """Write an attempt's audience into the ledger, slice by slice; what is written is delivered meanwhile."""
+    engine: Engine = context.additional_context["engine"]
+    caller = {"request_id": request_id, "user_email": user_email}
+    with correlated(request_id, user_email):
+        async with _heartbeat(context.job):
+            among = await engine.expander.call(_owners, attempt)
+            while await engine.expander.call(_expand_next, attempt, among, **caller):
+                if engine.draining:
+                    await _expansion_job(attempt).defer_async(attempt=attempt, **caller)
+                    return
+
+
+def _owners(attempt: int) -> list[int]:
+    return ledger.owners(MailingAttempt.objects.values_list("mailing", flat=True).get(pk=attempt))
+
+
+@transaction.atomic
+def _expand_next(attempt: int, among: list[int], request_id: str, user_email: str) -> bool:
+    chunks = ledger.expand(attempt, among, SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
+    enqueue(chunks, request_id, user_email)
+    return MailingAttempt.objects.filter(pk=attempt, expanded_at=None).exists()
 
 
 @asynccontextmanager
@@ -85,7 +114,22 @@ def enqueue(chunks: Iterable[int], request_id: str, user_email: str, *, urgent: 
         for chunk in chunks
     ]
     if jobs:
-        app.job_manager.batch_defer_jobs(jobs)
+        _manager().batch_defer_jobs(jobs)
+
+
+def enqueue_expansion(attempt: int, request_id: str, user_email: str) -> None:
+    """Have the audience written by a worker; part of the caller's transaction."""
+    job = _expansion_job(attempt).make_new_job(attempt=attempt, request_id=request_id, user_email=user_email)
+    _manager().batch_defer_jobs([job])
+
+
+def _manager() -> JobManager:
+    # By Django's connection and so in its transaction, also in a thread of a worker.
+    return JobManager(DjangoConnector())
+
+
+def _expansion_job(attempt: int) -> JobDeferrer:
+    return expand_attempt.configure(lock=f"attempt:{attempt}")
 
 
 def _chunk_job(chunk: int, at: datetime | None = None, priority: int = 0) -> JobDeferrer:
@@ -199,7 +243,8 @@ async def _sweep(engine: Engine) -> None:
     if monotonic() - started > SIGN_OF_LIFE_SECONDS:
         return  # the database was away, and nobody could give a sign of life
     gone = [job for job in stalled if await _end(job)]
-    await engine.recorder.call(ledger.fence, [cast(int, job.task_kwargs["chunk"]) for job in gone])
+    chunks = [cast(int, job.task_kwargs["chunk"]) for job in gone if "chunk" in job.task_kwargs]
+    await engine.recorder.call(ledger.fence, chunks)
     for job in gone:
         logger.warning("Restarting job %s: its worker is gone.", job.id)
         again = app.configure_task(job.task_name, queue=job.queue, lock=job.lock, priority=job.priority)
