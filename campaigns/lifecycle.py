@@ -14,6 +14,7 @@ from accounts.models import User
 from backoffice import correlation
 from campaigns.models import Chunk, Mailing, MailingAttempt
 from campaigns.models.attempt import Status as AttemptStatus
+from campaigns.models.log import Status as LogStatus
 from campaigns.sending import jobs, ledger
 
 logger = logging.getLogger(__name__)
@@ -142,6 +143,45 @@ def resume(mailing: Mailing) -> None:
     Mailing.objects.filter(pk=mailing.pk).move(Status.RUNNING, of=(Status.PAUSED,))
     for attempt in paused:
         _enqueue_open(attempt)
+
+
+def retry_failed(mailing: Mailing) -> int:
+    """Send what the last attempt could not send once more; returns how many letters. Raises LifecycleError."""
+    return _send_again(mailing, LogStatus.ERROR)
+
+
+def resend_unconfirmed(mailing: Mailing) -> int:
+    """Send the last attempt's letters in doubt once more: who got one gets it twice. Raises LifecycleError."""
+    return _send_again(mailing, LogStatus.UNCONFIRMED)
+
+
+@transaction.atomic
+def confirm_unconfirmed(mailing: Mailing, by: User) -> int:
+    """Take the last attempt's letters in doubt for sent; returns how many. Raises LifecycleError."""
+    count = ledger.confirm(_ended(mailing).pk, _("Marked as sent by %s.") % by)
+    if not count:
+        raise NotNow(_("“%s” has no unconfirmed letters.") % mailing)
+    return count
+
+
+@transaction.atomic
+def _send_again(mailing: Mailing, status: LogStatus) -> int:
+    attempt = _ended(mailing)
+    count: int = attempt.logs.filter(attention=status).count()
+    if not Mailing.objects.filter(pk=mailing.pk).move(Status.RUNNING, of=Mailing.IDLE):
+        raise NotNow(_("“%s” can not be sent now.") % mailing)
+    chunks = ledger.reopen(attempt.pk, status)
+    if not chunks:
+        raise NotNow(_("“%s” has no such letters.") % mailing)
+    _enqueue(chunks, attempt, urgent=True)
+    return count
+
+
+def _ended(mailing: Mailing) -> MailingAttempt:
+    attempt: MailingAttempt | None = mailing.attempts.filter(dry_run=False).select_related("triggered_by").first()
+    if attempt is None or attempt.finished_at is None:
+        raise NotNow(_("“%s” has no attempt that has ended.") % mailing)
+    return attempt
 
 
 @transaction.atomic

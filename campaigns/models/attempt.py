@@ -64,6 +64,10 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
             .update(status=_verdict, finished_at=Now())
         )
 
+    def judge(self) -> int:
+        """Give ended attempts the verdict that their counters give now."""
+        return self.filter(finished_at__isnull=False).update(status=_verdict)
+
 
 class MailingAttempt(models.Model):
     """One launch: the content and audience frozen at that moment, and what became of it."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import psycopg
 from django.db import connection, transaction
-from django.db.models import F, Min, Q
+from django.db.models import Exists, F, Min, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -317,6 +317,43 @@ def close(lease: Lease) -> datetime | None:
     Chunk.objects.filter(pk=lease.chunk).update(closed_at=Now())
     finish(lease.attempt)
     return None
+
+
+@transaction.atomic
+def reopen(attempt: int, status: Status) -> list[int]:
+    """Open an ended attempt's rows of that status, ERROR or UNCONFIRMED, once more; returns their chunks.
+
+    The rows keep their Message-ID, so a server or a person can see that it is the same letter.
+    """
+    counter = _COUNTERS[status]
+    chunks = Chunk.objects.filter(attempt=attempt).order_by("pk").select_for_update()
+    within = MailingLog.objects.filter(attempt=attempt, attention=status, pk__gte=OuterRef("first_id"))
+    reopened = list(chunks.filter(Exists(within.filter(pk__lte=OuterRef("last_id")))).values_list("pk", flat=True))
+    rows = MailingLog.objects.filter(attempt=attempt, attention=status)
+    count = rows.update(status=Status.PENDING, attention=None, detail="", tries=0, settled_at=None)
+    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
+    changes: dict[str, Any] = {counter: F(counter) - count, "status": AttemptStatus.QUEUED, "finished_at": None}
+    if not count or not ended.update(**changes, server_response=""):
+        transaction.set_rollback(True)
+        return []
+    Chunk.objects.filter(pk__in=reopened).update(closed_at=None)
+    return reopened
+
+
+@transaction.atomic
+def confirm(attempt: int, detail: str) -> int:
+    """Take an ended attempt's UNCONFIRMED rows for SENT, because a person knows; returns how many."""
+    rows = MailingLog.objects.filter(attempt=attempt, attention=Status.UNCONFIRMED)
+    count: int = rows.update(status=Status.SENT, attention=None, detail=detail)
+    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
+    if not ended.update(sent=F("sent") + count, unconfirmed=F("unconfirmed") - count):
+        transaction.set_rollback(True)
+        return 0
+    ended.judge()
+    return count
+
+
+_COUNTERS = {Status.ERROR: "errors", Status.UNCONFIRMED: "unconfirmed"}
 
 
 @transaction.atomic
