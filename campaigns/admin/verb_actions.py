@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 
@@ -127,7 +127,14 @@ class VerbActions(ScopedAdmin):
     """Gives a ModelAdmin of mailings a button and a list action for each verb."""
 
     actions = tuple(f"{verb.name}_selected" for verb in VERBS)
-    actions_detail = tuple(verb.name for verb in VERBS)
+    actions_detail = (
+        *(verb.name for verb in VERBS if not verb.resolves),
+        {
+            "title": gettext_lazy("Resolve"),
+            "icon": "rule",
+            "items": [verb.name for verb in VERBS if verb.resolves],
+        },
+    )
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         mailing: Any = self.get_object(request, str(object_id))

@@ -31,10 +31,18 @@ class Verb:
     deed: Callable[[Mailing, User], str]
     variant: ActionVariant = ActionVariant.DEFAULT
     shows_audience: bool = False
+    # The counter of the last attempt that must not be zero for the button to make sense.
+    resolves: str = ""
 
     def offered(self, request: HttpRequest, mailing: Mailing) -> bool:
         """Whether this person may press it for this mailing now."""
-        return mailing.status in self.states and access.can(request.user, self.permission, mailing)
+        if mailing.status not in self.states or not access.can(request.user, self.permission, mailing):
+            return False
+        return not self.resolves or self._has_something_to_resolve(mailing)
+
+    def _has_something_to_resolve(self, mailing: Mailing) -> bool:
+        last = mailing.attempts.filter(dry_run=False).first()
+        return bool(last and getattr(last, self.resolves))
 
 
 def _send(mailing: Mailing, by: User) -> str:
@@ -78,6 +86,21 @@ def _resume(mailing: Mailing, _by: User) -> str:
 def _cancel(mailing: Mailing, _by: User) -> str:
     lifecycle.cancel(mailing)
     return _("“%s” is cancelled.") % mailing
+
+
+def _retry_failed(mailing: Mailing, _by: User) -> str:
+    count = lifecycle.retry_failed(mailing)
+    return _("%(count)s failed letters of “%(mailing)s” are sent again.") % {"count": count, "mailing": mailing}
+
+
+def _resend_unconfirmed(mailing: Mailing, _by: User) -> str:
+    count = lifecycle.resend_unconfirmed(mailing)
+    return _("%(count)s letters in doubt of “%(mailing)s” are sent again.") % {"count": count, "mailing": mailing}
+
+
+def _confirm_unconfirmed(mailing: Mailing, by: User) -> str:
+    count = lifecycle.confirm_unconfirmed(mailing, by)
+    return _("%(count)s letters in doubt of “%(mailing)s” count as sent.") % {"count": count, "mailing": mailing}
 
 
 def _disable(mailing: Mailing, _by: User) -> str:
@@ -149,6 +172,39 @@ VERBS = (
         question=gettext_lazy("The mailing becomes a draft again and is not sent by itself."),
         icon="event_busy",
         deed=_unschedule,
+    ),
+    Verb(
+        name="retry_failed",
+        permission="send",
+        states=Mailing.IDLE,
+        title=gettext_lazy("Retry failed"),
+        question=gettext_lazy("Letters of the last attempt that ended in an error are sent again, and no others."),
+        icon="replay",
+        deed=_retry_failed,
+        resolves="errors",
+    ),
+    Verb(
+        name="resend_unconfirmed",
+        permission="send",
+        states=Mailing.IDLE,
+        title=gettext_lazy("Resend unconfirmed"),
+        question=gettext_lazy(
+            "The mail server may have taken these letters before the connection broke: "
+            "whoever got one will get it a second time."
+        ),
+        icon="forward_to_inbox",
+        deed=_resend_unconfirmed,
+        resolves="unconfirmed",
+    ),
+    Verb(
+        name="confirm_unconfirmed",
+        permission="send",
+        states=Mailing.IDLE,
+        title=gettext_lazy("Confirm as sent"),
+        question=gettext_lazy("You know that the mail server has taken these letters. They will count as sent."),
+        icon="mark_email_read",
+        deed=_confirm_unconfirmed,
+        resolves="unconfirmed",
     ),
     Verb(
         name="cancel",

@@ -16,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
+from campaigns.admin.verbs import VERBS
 from campaigns.models import Mailing
 from campaigns.tests import factories
 from campaigns.tests.scene import SECRET, Scene, logged_in, scene
@@ -81,7 +82,7 @@ PAGES |= {
     # Who sees the mailing and may not send it does not find the page.
     **{
         f"campaigns_mailing_{verb}": (200, 404, 404, 200, 404)
-        for verb in ("send", "dry_run", "pause", "resume", "cancel", "schedule", "unschedule")
+        for verb in [verb.name for verb in VERBS if verb.permission == "send"]
     },
     "campaigns_mailing_disable": (404, 404, 200, 200, 404),
     "campaigns_mailing_enable": (404, 404, 200, 200, 404),

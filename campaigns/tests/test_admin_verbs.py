@@ -14,7 +14,9 @@ from accounts.roles import MANAGER, OPERATOR
 from campaigns import lifecycle
 from campaigns.admin.verbs import VERBS
 from campaigns.models import Mailing, MailingAttempt, Message, Recipient
+from campaigns.models.log import Status as Log
 from campaigns.models.mailing import Status
+from campaigns.sending import ledger
 from campaigns.tests import factories
 from campaigns.tests.scene import logged_in, sentences
 
@@ -33,6 +35,9 @@ STARTS = {
     "resume": Status.PAUSED,
     "disable": Status.DRAFT,
     "enable": Status.DISABLED,
+    "retry_failed": Status.FINISHED,
+    "resend_unconfirmed": Status.FINISHED,
+    "confirm_unconfirmed": Status.FINISHED,
 }
 ENDS = {
     "send": Status.RUNNING,
@@ -44,6 +49,9 @@ ENDS = {
     "resume": Status.RUNNING,
     "disable": Status.DISABLED,
     "enable": Status.DRAFT,
+    "retry_failed": Status.RUNNING,
+    "resend_unconfirmed": Status.RUNNING,
+    "confirm_unconfirmed": Status.FINISHED,
 }
 
 
@@ -69,9 +77,18 @@ def mailing_in(status: Status, owner: User, **fields: Any) -> Mailing:
     if status == Status.DISABLED:
         lifecycle.disable(mailing)
     if status == Status.FINISHED:
-        Mailing.objects.filter(pk=mailing.pk).update(status=status)
+        end(lifecycle.launch(mailing, owner))
     mailing.refresh_from_db()
     return mailing
+
+
+def end(attempt: MailingAttempt) -> None:
+    """One letter was sent, one failed, and one is in doubt."""
+    lease = ledger.take(attempt.chunks.get().pk)
+    assert lease
+    became = zip(range(lease.first, lease.last + 1), (Log.SENT, Log.ERROR, Log.UNCONFIRMED), strict=True)
+    ledger.write({lease: ledger.Entries(settlements=[ledger.Settlement(row, state) for row, state in became])})
+    ledger.close(lease)
 
 
 def who_may(verb: str, owner: User) -> User:
@@ -243,7 +260,10 @@ def test_the_attempt_says_who_launched_it_and_in_which_request(operator: User, c
         (Status.SCHEDULED, {"send", "dry_run", "unschedule"}),
         (Status.RUNNING, {"dry_run", "pause", "cancel"}),
         (Status.PAUSED, {"dry_run", "resume", "cancel"}),
-        (Status.FINISHED, {"send", "dry_run", "schedule"}),
+        (
+            Status.FINISHED,
+            {"send", "dry_run", "schedule", "retry_failed", "resend_unconfirmed", "confirm_unconfirmed"},
+        ),
         (Status.DISABLED, set()),
     ],
 )
@@ -455,3 +475,10 @@ def test_a_scheduled_mailing_whose_start_is_taken_away_is_a_draft_again(operator
     save_start(client, mailing, None)
     mailing.refresh_from_db()
     assert (mailing.status, mailing.next_run_at) == (Status.DRAFT, None)
+
+
+def test_nothing_is_offered_for_failures_that_are_none(operator: User, client: Client) -> None:
+    mailing = mailing_in(Status.FINISHED, operator)
+    MailingAttempt.objects.update(sent=3, errors=0, unconfirmed=0)
+    page = client.get(f"{CHANGELIST}{mailing.pk}/change/").content.decode()
+    assert not [verb for verb in VERBS if verb.resolves and url(verb.name, mailing) in page]
