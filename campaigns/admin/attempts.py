@@ -46,7 +46,7 @@ class AttemptAdmin(ReadOnlyOfMailing):
     )
     search_fields = ("mailing__name", "subject")
     fieldsets = (
-        (None, {"fields": ("mailing", "kind", "status_badge", "server_response", "who", "request_id")}),
+        (None, {"fields": ("mailing", "kind", "status", "server_response", "who", "request_id")}),
         (
             gettext_lazy("Outcome"),
             {
@@ -68,7 +68,7 @@ class AttemptAdmin(ReadOnlyOfMailing):
         return super().get_queryset(request).select_related("mailing", "triggered_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("kind", "status_badge", "who", "open", "ledger_link", "text_as_sent", "html_as_sent")
+        return ("kind", "who", "open", "ledger_link", "text_as_sent", "html_as_sent")
 
     @display(description=gettext_lazy("attempt"), header=True, ordering="id")
     def mailing_and_id(self, attempt: MailingAttempt) -> tuple[str, str]:
@@ -81,14 +81,14 @@ class AttemptAdmin(ReadOnlyOfMailing):
     @display(
         description=gettext_lazy("status"),
         ordering="status",
-        label={status.label: colour for status, colour in STATUS_COLOURS.items()},
+        label=STATUS_COLOURS,
     )
-    def status_badge(self, attempt: MailingAttempt) -> str:
-        return attempt.get_status_display()
+    def status_badge(self, attempt: MailingAttempt) -> tuple[str, str]:
+        return attempt.status, attempt.get_status_display()
 
     @display(description=gettext_lazy("launched by"), ordering="triggered_by")
     def who(self, attempt: MailingAttempt) -> str:
-        return str(attempt.triggered_by) if attempt.triggered_by else _("Scheduler")
+        return str(attempt.triggered_by) if attempt.triggered_by else _("By schedule or command")
 
     @display(description=gettext_lazy("open"))
     def open(self, attempt: MailingAttempt) -> int:

@@ -25,29 +25,33 @@ STATUS_COLOURS = {
 
 @admin.register(MailingLog)
 class LogAdmin(ReadOnlyOfMailing):
-    list_display = ("email", "status_badge", "detail", "tries", "settled_at", "attempt")
+    list_display = ("email", "status_badge", "detail", "tries", "settled_at", "mailing_and_attempt")
     list_filter_submit = True
     list_filter = (("status", ChoicesDropdownFilter),)
     search_fields = ("email",)
     search_help_text = gettext_lazy("The whole or part of an address")
     ordering = ("-id",)
-    fields = ("attempt", "recipient_id", "email", "status_badge", "detail", "tries", "retry_at", "settled_at")
+    fields = ("attempt", "recipient_id", "email", "status", "detail", "tries", "retry_at", "settled_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailingLog]:
         return super().get_queryset(request).select_related("attempt", "attempt__mailing")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("status_badge", "recipient_id")
+        return ("recipient_id",)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in ("attempt__id__exact", "attempt__mailing__id__exact") or super().lookup_allowed(
             lookup, value, request
         )
 
+    @display(description=gettext_lazy("attempt"), ordering="attempt")
+    def mailing_and_attempt(self, log: MailingLog) -> str:
+        return f"{log.attempt.mailing}, {log.attempt}"
+
     @display(
         description=gettext_lazy("status"),
         ordering="status",
-        label={status.label: colour for status, colour in STATUS_COLOURS.items()},
+        label=STATUS_COLOURS,
     )
-    def status_badge(self, log: MailingLog) -> str:
-        return log.get_status_display()
+    def status_badge(self, log: MailingLog) -> tuple[int, str]:
+        return log.status, log.get_status_display()

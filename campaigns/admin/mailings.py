@@ -46,7 +46,10 @@ class MailingForm(forms.ModelForm):
         help_text=gettext_lazy("Search by name or e-mail. To add many, select them on the page of the recipients."),
     )
     add_all = forms.BooleanField(
-        required=False, widget=UnfoldBooleanSwitchWidget, label=gettext_lazy("Add all my recipients")
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        label=gettext_lazy("Add all my recipients"),
+        help_text=gettext_lazy("Everybody you own now. Who is imported later is not added by itself."),
     )
 
     class Meta:
@@ -92,10 +95,10 @@ class MailingAdmin(VerbActions):
     @display(
         description=gettext_lazy("status"),
         ordering="status",
-        label={status.label: colour for status, colour in STATUS_COLOURS.items()},
+        label=STATUS_COLOURS,
     )
-    def status_badge(self, mailing: Mailing) -> str:
-        return mailing.get_status_display()
+    def status_badge(self, mailing: Mailing) -> tuple[str, str]:
+        return mailing.status, mailing.get_status_display()
 
     @display(description=gettext_lazy("last attempt"))
     def last_attempt(self, mailing: Mailing) -> str:
@@ -103,10 +106,12 @@ class MailingAdmin(VerbActions):
         if not attempt:
             return "—"
         return format_html(
-            '<progress class="autosend-progress" max="100" value="{}" aria-label="{}"></progress> <small>{}</small>',
-            attempt.percent,
-            _("Progress"),
-            _("%(sent)s of %(total)s sent") % {"sent": attempt.sent, "total": attempt.total},
+            '<progress class="autosend-progress" max="{}" value="{}" aria-label="{}"></progress> <small>{}</small>',
+            attempt.total or 1,
+            attempt.sent,
+            _("Sent"),
+            _("%(status)s: %(sent)s of %(total)s sent")
+            % {"status": attempt.get_status_display(), "sent": attempt.sent, "total": attempt.total},
         )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -135,7 +140,7 @@ class MailingAdmin(VerbActions):
             lifecycle.unschedule(mailing)
             messages.warning(request, _("%s It is a draft again.") % error)
         else:
-            messages.info(request, _("It will now be sent on %s.") % date_format(run_at, "DATETIME_FORMAT"))
+            messages.info(request, _("It will now be sent at this time: %s") % date_format(run_at, "DATETIME_FORMAT"))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
@@ -25,6 +26,6 @@ class MessageAdmin(ScopedAdmin):
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Message) else []
 
-    @display(description=gettext_lazy("parts"), label={"Text": "default", "HTML": "info"})
-    def parts(self, message: Message) -> str:
-        return "HTML" if message.body_html else "Text"
+    @display(description=gettext_lazy("parts"), label={"text": "default", "html": "info"})
+    def parts(self, message: Message) -> tuple[str, str]:
+        return ("html", _("HTML")) if message.body_html else ("text", _("Text"))

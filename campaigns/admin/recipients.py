@@ -27,6 +27,17 @@ from campaigns.models import Recipient
 UPLOADED = "recipients_import_file"
 
 
+class RecipientImportForm(ImportForm):
+    """Says what the file has to look like."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["import_file"].help_text = gettext_lazy(
+            "The first line names the columns, one of them “email”; in a CSV file, commas separate them. Columns other "
+            "than full_name and comment become attributes, for use in messages. A preview follows."
+        )
+
+
 class RecipientForm(forms.ModelForm):
     """Also asks for the constraint that Django leaves out, because the owner is no field of the form."""
 
@@ -44,7 +55,7 @@ class RecipientForm(forms.ModelForm):
 class RecipientAdmin(AudienceActions, ImportExportModelAdmin):
     resource_classes = [files.RecipientResource]
     form = RecipientForm
-    import_form_class = ImportForm
+    import_form_class = RecipientImportForm
     export_form_class = ExportForm
     formats = [CSV, Workbook]
     list_display = ("name_and_email", "comment", "attributes_short", "owner", "updated_at")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
 
 from campaigns import scheduler
 
@@ -33,6 +34,6 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        self.stdout.write("The scheduler is starting. Stop it with Ctrl-C.")
+        self.stdout.write(_("The scheduler is starting. Stop it with Ctrl-C."))
         scheduler.run(options["interval"], stop)
-        self.stdout.write("The scheduler has stopped.")
+        self.stdout.write(_("The scheduler has stopped."))

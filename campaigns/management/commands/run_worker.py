@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
 
 from campaigns.sending import jobs
 
@@ -12,6 +13,6 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write("The worker is waiting for mailings. Stop it with Ctrl-C.")
+        self.stdout.write(_("The worker is waiting for mailings. Stop it with Ctrl-C."))
         jobs.run()
-        self.stdout.write("The worker has stopped.")
+        self.stdout.write(_("The worker has stopped."))

@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
 
 from campaigns import lifecycle
 from campaigns.management import delivery
@@ -24,6 +25,6 @@ class Command(BaseCommand):
         for attempt in attempts:
             self.stdout.write(delivery.sentence(attempt))
         if not attempts:
-            self.stdout.write("Nothing is due.")
+            self.stdout.write(_("Nothing is due."))
         elif not options["enqueue"] and not delivery.succeeded(attempts):
             raise SystemExit(1)

@@ -3,6 +3,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from backoffice.correlation import correlated, new_id
 from campaigns import lifecycle
@@ -39,7 +40,7 @@ class Command(BaseCommand):
     def _launch(self, pk: int, *, dry_run: bool) -> Any:
         mailing = Mailing.objects.select_related("message", "owner").filter(pk=pk).first()
         if not mailing:
-            raise CommandError(f"There is no mailing {pk}.", returncode=2)
+            raise CommandError(_("There is no mailing %s.") % pk, returncode=2)
         try:
             return lifecycle.launch(mailing, None, dry_run=dry_run)
         except lifecycle.LifecycleError as error:
