@@ -5,7 +5,8 @@ handed over). An empty value counts as absent. A wrong or missing one raises Imp
 sentence that names the variable.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +20,12 @@ def read_dotenv(path: Path) -> None:
     """Add the variables of a `.env` file; those already in the environment win."""
     if path.is_file():
         _env.read_env(path, recurse=False)
+
+
+def set_defaults(variables: Mapping[str, str]) -> None:
+    """Set the variables that are not set yet."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
 
 
 def text(name: str, default: str | None = None) -> str:

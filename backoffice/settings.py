@@ -12,6 +12,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
 
 env.read_dotenv(Path(env.text("ENV_FILE", str(BASE_DIR / ".env"))))
+# Without DB_HOST, commands beside a running scripts/quickstart.py use its servers and settings.
+if not env.text("DB_HOST", ""):
+    env.set_defaults(embedded.running(LOCAL_DIR))
 
 # --- Security ---------------------------------------------------------------------------------------------
 
@@ -87,15 +90,7 @@ TEMPLATES = [
 
 # --- Database and cache -----------------------------------------------------------------------------------
 
-# Without DB_HOST or REDIS_URL, the servers that a running scripts/quickstart.py has up are used.
-_local = {} if env.text("DB_HOST", "") else embedded.running(LOCAL_DIR)
-
-
-def _server(name: str, default: str) -> str:
-    return env.text(name, _local.get(name, default))
-
-
-if not _server("DB_HOST", ""):
+if not env.text("DB_HOST", ""):
     raise ImproperlyConfigured(
         "DB_HOST is not set and no local servers are running: "
         "set it in .env, or start `python3 scripts/quickstart.py` in another terminal."
@@ -104,10 +99,10 @@ if not _server("DB_HOST", ""):
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        "HOST": _server("DB_HOST", ""),
-        "PORT": env.number("DB_PORT", int(_local.get("DB_PORT", 5432)), low=1, high=65535),
-        "NAME": _server("DB_NAME", "autosend"),
-        "USER": _server("DB_USER", "autosend"),
+        "HOST": env.text("DB_HOST"),
+        "PORT": env.number("DB_PORT", 5432, low=1, high=65535),
+        "NAME": env.text("DB_NAME", "autosend"),
+        "USER": env.text("DB_USER", "autosend"),
         "PASSWORD": env.text("DB_PASSWORD", ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
@@ -116,7 +111,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = _server("REDIS_URL", "")
+REDIS_URL = env.text("REDIS_URL", "")
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 CACHES = {

@@ -44,6 +44,7 @@ UNFOLD: dict[str, Any] = {
             "950": "oklch(28.2% .091 267.9)",
         },
     },
+    "LOGIN": {"form": "accounts.login.LoginForm"},
     "ACCOUNT": {"navigation": "accounts.admin.account_links"},
     "SIDEBAR": {
         "show_search": False,

@@ -49,7 +49,7 @@ def launch(mailing: Mailing, by: User | None, *, dry_run: bool = False) -> Maili
             return _launch(mailing, by, dry_run=dry_run)
     except IntegrityError as error:
         if "attempt_one_at_a_time" in str(error):
-            raise AlreadyRunning(_("“%s” is being sent already; wait for it, or cancel it.") % mailing) from error
+            raise _busy(mailing) from error
         raise
 
 
@@ -92,8 +92,14 @@ def _set_running(mailing: Mailing) -> None:
     if this.move(Status.RUNNING, of=Mailing.IDLE, next_run_at=_next_run(mailing)):
         return
     if this.filter(status__in=Mailing.ACTIVE).exists():
-        raise AlreadyRunning(_("“%s” is being sent already; wait for it, or cancel it.") % mailing)
+        raise _busy(mailing)
     raise NotNow(_("“%s” has been disabled.") % mailing)
+
+
+def _busy(mailing: Mailing) -> AlreadyRunning:
+    if Mailing.objects.filter(pk=mailing.pk, status=Status.PAUSED).exists():
+        return AlreadyRunning(_("“%s” is paused; resume it, or cancel it.") % mailing)
+    return AlreadyRunning(_("“%s” is being sent already; wait for it, or cancel it.") % mailing)
 
 
 def _next_run(mailing: Mailing) -> datetime | None:

@@ -63,6 +63,8 @@ def _parts(text: str) -> Iterator[Part]:
             yield text[position : match.start()]
         yield _placeholder(match[1])
         position = match.end()
+    if "{{" in text[position:]:
+        raise ValidationError(_("A “{{” is not closed: write }} after the name."))
     if position < len(text):
         yield text[position:]
 

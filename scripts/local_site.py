@@ -66,6 +66,8 @@ class LocalSite:
         self._environment = {**os.environ, **addresses, **self._settings()}
 
     def run(self, port: int, *, serve: bool) -> int:
+        # For commands in another terminal.
+        embedded.publish(LOCAL, self._settings())
         logins, mailing = self._prepare()
         with Children(LOCAL, self._environment) as children:
             self._start_sending(children)

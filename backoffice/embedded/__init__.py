@@ -17,7 +17,7 @@ from .directory import sole_use, write_private
 from .errors import EmbeddedServerError
 from .interrupts import interrupts_held, termination_unwinds
 
-__all__ = ["EmbeddedServerError", "erase", "running", "servers", "stop_leftovers"]
+__all__ = ["EmbeddedServerError", "erase", "publish", "running", "servers", "stop_leftovers"]
 
 
 @contextmanager
@@ -45,6 +45,11 @@ def running(directory: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return addresses if postgresql.answers(int(addresses.get("DB_PORT", 0))) else {}
+
+
+def publish(directory: Path, more: dict[str, str]) -> None:
+    """Have running() tell these variables too, until the servers of this directory stop."""
+    write_private(directory / "servers.json", json.dumps(running(directory) | more))
 
 
 def stop_leftovers(directory: Path) -> None:

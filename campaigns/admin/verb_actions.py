@@ -1,7 +1,7 @@
 """The verbs as admin actions, on one mailing and on a selection: a confirmation first, the deed by POST."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import ActionLocation
@@ -21,14 +21,20 @@ from campaigns.lifecycle import LifecycleError
 from campaigns.models import Mailing
 
 
-class AudienceForm(BaseDialogForm):
+class LettersForm(BaseDialogForm):
     """A confirmation that states how many will get what."""
 
-    form_before_template = "campaigns/audience_summary.html"
+    form_before_template = "campaigns/letters_summary.html"
+    verb: ClassVar[Verb]
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
         mailing = Mailing.objects.select_related("message").with_stats().get(pk=object_id)
-        return {"mailing": mailing, "recipients": mailing.recipients.count()}
+        count = self.verb.letters(mailing) if self.verb.letters else 0
+        return {"mailing": mailing, "verb": self.verb, "letters": count}
+
+
+def _form_of(verb: Verb) -> type[BaseDialogForm]:
+    return type("VerbForm", (LettersForm,), {"verb": verb}) if verb.letters else BaseDialogForm
 
 
 def _perform(request: HttpRequest, verb: Verb, mailing: Mailing) -> None:
@@ -51,14 +57,13 @@ def _on_one(verb: Verb) -> Callable[..., HttpResponse]:
             return HttpResponse(headers={"HX-Redirect": url})
         return HttpResponseRedirect(url)
 
-    form_class = AudienceForm if verb.shows_audience else BaseDialogForm
     dialog = action(
         confirmed,
         description=verb.title,
         dialog={
             "title": verb.title,
             "description": verb.question,
-            "form_class": form_class,
+            "form_class": _form_of(verb),
             "form_submit_text": verb.title,
         },
     )
@@ -96,7 +101,6 @@ def _on_selection(verb: Verb) -> Callable[..., HttpResponse | None]:
 def _confirmation(
     model_admin: Any, request: HttpRequest, verb: Verb, allowed: list[Mailing], refused: int
 ) -> HttpResponse:
-    audience = Mailing.recipients.through.objects.filter(mailing__in=allowed)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": verb.title,
@@ -104,7 +108,7 @@ def _confirmation(
         "verb": verb,
         "mailings": allowed,
         "refused": refused,
-        "recipients": audience.count(),
+        "letters": sum(map(verb.letters, allowed)) if verb.letters else 0,
         "action_name": request.POST["action"],
         "select_across": request.POST.get("select_across", "0"),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.enums import ActionVariant
 
 from accounts.models import User
@@ -30,7 +31,8 @@ class Verb:
     icon: str
     deed: Callable[[Mailing, User], str]
     variant: ActionVariant = ActionVariant.DEFAULT
-    shows_audience: bool = False
+    # How many letters it sends, if it sends any.
+    letters: Callable[[Mailing], int] | None = None
     # The counter of the last attempt that must not be zero for the button to make sense.
     resolves: str = ""
 
@@ -41,13 +43,27 @@ class Verb:
         return not self.resolves or self._has_something_to_resolve(mailing)
 
     def _has_something_to_resolve(self, mailing: Mailing) -> bool:
-        last = mailing.attempts.filter(dry_run=False).first()
-        return bool(last and getattr(last, self.resolves))
+        return bool(_of_last(mailing, self.resolves))
+
+
+def _audience(mailing: Mailing) -> int:
+    return mailing.recipients.count()
+
+
+def _of_last(mailing: Mailing, figure: str) -> int:
+    last = mailing.attempts.filter(dry_run=False).first()
+    return int(getattr(last, figure)) if last else 0
 
 
 def _send(mailing: Mailing, by: User) -> str:
     attempt = lifecycle.launch(mailing, by)
-    return _("“%(mailing)s” is on its way to %(count)s recipients.") % {"mailing": mailing, "count": _letters(attempt)}
+    count = _letters(attempt)
+    sentence = ngettext(
+        "“%(mailing)s” is on its way to %(count)s recipient.",
+        "“%(mailing)s” is on its way to %(count)s recipients.",
+        count,
+    )
+    return sentence % {"mailing": mailing, "count": count}
 
 
 def _dry_run(mailing: Mailing, by: User) -> str:
@@ -59,13 +75,14 @@ def _dry_run(mailing: Mailing, by: User) -> str:
 
 
 def _letters(attempt: MailingAttempt) -> int:
-    return attempt.total - attempt.skipped
+    # A large audience is not in the ledger yet.
+    return _audience(attempt.mailing) - attempt.skipped
 
 
 def _schedule(mailing: Mailing, _by: User) -> str:
     run_at = timezone.localtime(lifecycle.schedule(mailing))
     when = date_format(run_at, "DATETIME_FORMAT")
-    return _("“%(mailing)s” will be sent on %(when)s.") % {"mailing": mailing, "when": when}
+    return _("“%(mailing)s” goes out by itself: %(when)s") % {"mailing": mailing, "when": when}
 
 
 def _unschedule(mailing: Mailing, _by: User) -> str:
@@ -90,17 +107,17 @@ def _cancel(mailing: Mailing, _by: User) -> str:
 
 def _retry_failed(mailing: Mailing, _by: User) -> str:
     count = lifecycle.retry_failed(mailing)
-    return _("%(count)s failed letters of “%(mailing)s” are sent again.") % {"count": count, "mailing": mailing}
+    return _("Failed letters of “%(mailing)s” that are sent again: %(count)s") % {"count": count, "mailing": mailing}
 
 
 def _resend_unconfirmed(mailing: Mailing, _by: User) -> str:
     count = lifecycle.resend_unconfirmed(mailing)
-    return _("%(count)s letters in doubt of “%(mailing)s” are sent again.") % {"count": count, "mailing": mailing}
+    return _("Letters in doubt of “%(mailing)s” that are sent again: %(count)s") % {"count": count, "mailing": mailing}
 
 
 def _confirm_unconfirmed(mailing: Mailing, by: User) -> str:
     count = lifecycle.confirm_unconfirmed(mailing, by)
-    return _("%(count)s letters in doubt of “%(mailing)s” count as sent.") % {"count": count, "mailing": mailing}
+    return _("Letters in doubt of “%(mailing)s” that count as sent: %(count)s") % {"count": count, "mailing": mailing}
 
 
 def _disable(mailing: Mailing, _by: User) -> str:
@@ -123,7 +140,7 @@ VERBS = (
         icon="send",
         deed=_send,
         variant=ActionVariant.PRIMARY,
-        shows_audience=True,
+        letters=_audience,
     ),
     Verb(
         name="resume",
@@ -133,6 +150,7 @@ VERBS = (
         question=gettext_lazy("Sending goes on where it stopped. Nobody gets the mail twice."),
         icon="play_arrow",
         deed=_resume,
+        letters=partial(_of_last, figure="open"),
         variant=ActionVariant.PRIMARY,
     ),
     Verb(
@@ -152,7 +170,7 @@ VERBS = (
         question=gettext_lazy("Every letter is composed and checked; none is sent."),
         icon="labs",
         deed=_dry_run,
-        shows_audience=True,
+        letters=_audience,
     ),
     Verb(
         name="schedule",
@@ -162,7 +180,7 @@ VERBS = (
         question=gettext_lazy("The mailing is sent by itself when its start has come."),
         icon="event",
         deed=_schedule,
-        shows_audience=True,
+        letters=_audience,
     ),
     Verb(
         name="unschedule",
@@ -181,6 +199,7 @@ VERBS = (
         question=gettext_lazy("Letters of the last attempt that ended in an error are sent again, and no others."),
         icon="replay",
         deed=_retry_failed,
+        letters=partial(_of_last, figure="errors"),
         resolves="errors",
     ),
     Verb(
@@ -194,6 +213,7 @@ VERBS = (
         ),
         icon="forward_to_inbox",
         deed=_resend_unconfirmed,
+        letters=partial(_of_last, figure="unconfirmed"),
         resolves="unconfirmed",
     ),
     Verb(

@@ -14,6 +14,8 @@ import tablib
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import DatabaseError
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from import_export import fields, resources, widgets
 from import_export.results import Error, Result
@@ -149,8 +151,11 @@ def problems(result: Result) -> list[str]:
     return [str(error.error) for error in result.base_errors] + of_rows
 
 
-def import_file(owner: User, path: Path) -> Result:
-    """Import a CSV file (UTF-8) into the owner's recipients. Raises ValidationError for a file that is none."""
+def import_file(owner: User, path: Path) -> QuerySet[Recipient]:
+    """Import a CSV file (UTF-8) into the owner's recipients; returns the people in it.
+
+    Raises ValidationError for a file that is none, or that has a row that can not be imported.
+    """
     try:
         dataset = tablib.Dataset().load(path.read_text(encoding="utf-8-sig"), format="csv")
     except (UnicodeDecodeError, csv.Error, tablib.InvalidDimensions) as error:
@@ -158,7 +163,8 @@ def import_file(owner: User, path: Path) -> Result:
     result = RecipientResource(owner=owner).import_data(dataset)
     if wrong := problems(result):
         raise ValidationError(wrong)
-    return result
+    emails = [email.lower() for email in dataset["email"]]
+    return Recipient.objects.alias(lower_email=Lower("email")).filter(owner=owner, lower_email__in=emails)
 
 
 def unreadable(error: Exception) -> str:

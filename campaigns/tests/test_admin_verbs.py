@@ -287,7 +287,7 @@ def test_the_page_offers_a_manager_only_to_disable(operator: User) -> None:
 def test_a_list_action_asks_first_and_says_how_many_letters(operator: User, client: Client) -> None:
     one, two = mailing_in(Status.DRAFT, operator), mailing_in(Status.DRAFT, operator)
     response = on_list(client, "send_selected", one, two)
-    assert (len(response.context["mailings"]), response.context["recipients"]) == (2, 6)
+    assert (len(response.context["mailings"]), response.context["letters"]) == (2, 6)
     assert states(one, two) == [Status.DRAFT, Status.DRAFT]
 
 

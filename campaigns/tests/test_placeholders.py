@@ -71,3 +71,13 @@ def test_only_values_are_escaped_not_the_authors_text() -> None:
 def test_a_default_is_escaped_too() -> None:
     parts = placeholders.parse("{{ comment|default:'a & b' }}")
     assert placeholders.render(parts, {}, escape) == "a &amp; b"
+
+
+@pytest.mark.parametrize("text", ["{{ full_name", "Dear {{ full_name }}, {{ email", "{{"])
+def test_braces_that_are_not_closed_are_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="not closed"):
+        placeholders.parse(text)
+
+
+def test_closing_braces_alone_are_text_as_style_sheets_have_them() -> None:
+    assert placeholders.parse("@media print{p{margin:0}}") == ["@media print{p{margin:0}}"]

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.roles import OPERATOR, role
@@ -82,19 +83,16 @@ class Command(BaseCommand):
         message = Message.objects.filter(owner=owner, subject=SUBJECT).first() or Message.objects.create(
             owner=owner, subject=SUBJECT, body=BODY, body_html=BODY_HTML
         )
-        if file:
-            self._import(owner, file)
-        else:
-            self._recipients(owner, 20)
+        people = self._import(owner, file) if file else self._recipients(owner, 20)
         mailing, _created = Mailing.objects.get_or_create(
             owner=owner, name="Welcome to the spring campaign", defaults={"message": message}
         )
-        mailing.add_to_audience(Recipient.objects.filter(owner=owner))
+        mailing.add_to_audience(people)
         return mailing
 
-    def _import(self, owner: User, file: Path) -> None:
+    def _import(self, owner: User, file: Path) -> QuerySet[Recipient]:
         try:
-            import_file(owner, file)
+            return import_file(owner, file)
         except (OSError, ValidationError) as error:
             reason = error.messages[0] if isinstance(error, ValidationError) else error.strerror
             raise CommandError(f"{file} can not be imported: {reason}") from error
@@ -104,21 +102,20 @@ class Command(BaseCommand):
         message = Message.objects.filter(owner=owner, subject=subject).first() or Message.objects.create(
             owner=owner, subject=subject, body="Hello {{ full_name }},\n\nthe month is over.\n"
         )
-        self._recipients(owner, 12)
+        people = self._recipients(owner, 12)
         mailing, _created = Mailing.objects.get_or_create(
             owner=owner, name="Monthly reminder", defaults={"message": message}
         )
-        mailing.add_to_audience(Recipient.objects.filter(owner=owner))
+        mailing.add_to_audience(people)
 
-    def _recipients(self, owner: User, count: int) -> None:
+    def _recipients(self, owner: User, count: int) -> QuerySet[Recipient]:
         name = owner.email.partition("@")[0]
+        people = {f"{name}.friend{number}@example.com": f"Friend {number}" for number in range(1, count + 1)}
         Recipient.objects.bulk_create(
-            [
-                Recipient(owner=owner, email=f"{name}.friend{number}@example.com", full_name=f"Friend {number}")
-                for number in range(1, count + 1)
-            ],
+            [Recipient(owner=owner, email=email, full_name=full_name) for email, full_name in people.items()],
             ignore_conflicts=True,
         )
+        return Recipient.objects.filter(owner=owner, email__in=people)
 
     def _report(self, logins: list[dict[str, Any]], mailing: Mailing, *, as_json: bool) -> None:
         if as_json:
