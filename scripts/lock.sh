@@ -1,5 +1,5 @@
 #!/bin/sh
-# Resolve pyproject.toml into the two hash locks: the runtime's and, for developers and demonstrations, all of it.
+# Resolve pyproject.toml into hash locks: the runtime's; for developers and demonstrations, all of it; the benchmark's rivals.
 set -eu
 cd "$(dirname "$0")/.."
 UV_CUSTOM_COMPILE_COMMAND="sh scripts/lock.sh"
