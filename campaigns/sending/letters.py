@@ -194,6 +194,8 @@ def _unstructured_header(text: str) -> bytes:
 
 def _encoded_words(text: str) -> bytes:
     """RFC 2047: words of at most 75 characters, cut between characters, one a line."""
+    if len(whole := text.encode()) <= ENCODED_WORD_BYTES:
+        return _encoded_word(whole)
     words, word = [], b""
     for character in text:
         encoded = character.encode()
@@ -202,7 +204,11 @@ def _encoded_words(text: str) -> bytes:
             word = b""
         word += encoded
     words.append(word)
-    return b"\r\n ".join(b"=?utf-8?b?%s?=" % binascii.b2a_base64(word, newline=False) for word in words)
+    return b"\r\n ".join(map(_encoded_word, words))
+
+
+def _encoded_word(content: bytes) -> bytes:
+    return b"=?utf-8?b?%s?=" % binascii.b2a_base64(content, newline=False)
 
 
 def _envelope_address(address: str) -> str:

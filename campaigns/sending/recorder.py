@@ -30,26 +30,33 @@ class LeaseLost(Exception):
 
 
 class Recorder:
-    """The process's way to the ledger: its calls run one after the other in a thread with its own connection."""
+    """The process's way to the ledger: a thread for the commits and one for all else, each with its own connection."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        # Apart from the rest, so that no mark waits while a chunk is taken or closed.
+        self._commits = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commits")
         self._entries: dict[Lease, Entries] = {}
         self._waiting: dict[Lease, list[tuple[int | None, asyncio.Future[bool]]]] = {}
         self._writer: asyncio.Task[None] | None = None
 
     async def call[**P, R](self, statement: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function of the ledger in the thread, again and again while the database is away."""
+        """Run a function of the ledger in its turn, again and again while the database is away."""
+        return await self._run(self._calls, statement, *args, **kwargs)
+
+    async def _run[**P, R](
+        self, thread: ThreadPoolExecutor, statement: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_SECONDS
         while True:
             try:
-                return await loop.run_in_executor(self._thread, lambda: _in_session(statement, *args, **kwargs))
+                return await loop.run_in_executor(thread, lambda: _in_session(statement, *args, **kwargs))
             except (OperationalError, InterfaceError) as error:
                 if loop.time() > deadline:
                     raise
                 logger.warning("The database does not answer, trying again: %s", error)
-                await loop.run_in_executor(self._thread, _forget_connection)
+                await loop.run_in_executor(thread, _forget_connection)
                 await asyncio.sleep(PAUSE_SECONDS)
 
     def mark(self, lease: Lease, row: int) -> asyncio.Future[bool]:
@@ -70,11 +77,12 @@ class Recorder:
         await self._committed(lease, None)
 
     async def aclose(self) -> None:
-        """Commit what is left, and let go of the thread and its connection."""
+        """Commit what is left, and let go of the threads and their connections."""
         if self._writer:
             await self._writer
-        await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
-        self._thread.shutdown()
+        for thread in (self._calls, self._commits):
+            await asyncio.get_running_loop().run_in_executor(thread, connections.close_all)
+            thread.shutdown()
 
     def _of(self, lease: Lease) -> Entries:
         return self._entries.setdefault(lease, Entries())
@@ -95,7 +103,7 @@ class Recorder:
             entries, self._entries = self._entries, {}
             waiting, self._waiting = self._waiting, {}
             try:
-                written = await self.call(ledger.write, entries)
+                written = await self._run(self._commits, ledger.write, entries)
             except Exception as error:
                 _fail(waiting, error)
             else:
