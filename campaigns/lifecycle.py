@@ -15,7 +15,7 @@ from backoffice import correlation
 from campaigns.models import Chunk, Mailing, MailingAttempt
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status as LogStatus
-from campaigns.sending import jobs, ledger
+from campaigns.sending import audience, jobs, ledger
 
 logger = logging.getLogger(__name__)
 
@@ -68,20 +68,20 @@ def _launch(mailing: Mailing, by: User | None, *, dry_run: bool) -> MailingAttem
         body=mailing.message.body,
         body_html=mailing.message.body_html,
     )
-    audience = mailing.recipients.count()
-    if not audience:
+    count = mailing.recipients.count()
+    if not count:
         raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
-    _expand(attempt, audience)
+    _expand(attempt, count)
     attempt.refresh_from_db()
-    logger.info("Attempt %s of mailing %s launched: %s recipients", attempt.pk, mailing.pk, audience)
+    logger.info("Attempt %s of mailing %s launched: %s recipients", attempt.pk, mailing.pk, count)
     return attempt
 
 
-def _expand(attempt: MailingAttempt, audience: int) -> None:
+def _expand(attempt: MailingAttempt, count: int) -> None:
     rows = settings.SENDING_INLINE_ROWS
-    if audience < rows:
-        among = ledger.owners(attempt.mailing_id)
-        _enqueue(ledger.expand(attempt.pk, among, rows, settings.SENDING_CHUNK_ROWS), attempt)
+    if count < rows:
+        among = audience.owners(attempt.mailing_id)
+        _enqueue(audience.expand(attempt.pk, among, rows, settings.SENDING_CHUNK_ROWS), attempt)
     # Also when recipients were added just now and the slice was full.
     if MailingAttempt.objects.filter(pk=attempt.pk, expanded_at=None).exists():
         jobs.enqueue_expansion(attempt.pk, attempt.request_id, _email(attempt))

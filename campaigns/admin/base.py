@@ -63,14 +63,8 @@ class SturdyList(ModelAdmin):
         return response
 
 
-class ScopedAdmin(ScopedChoices, SturdyList):
-    """A noun of which everybody sees own and shared objects."""
-
-    list_fullwidth = True
-    warn_unsaved_form = True
-    compressed_fields = True
-    list_per_page = 50
-    show_full_result_count = False
+class Scoped(ModelAdmin):
+    """Rows and objects that the person may see, and a 404 for all others."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return access.visible(request.user, super().get_queryset(request))
@@ -81,6 +75,16 @@ class ScopedAdmin(ScopedChoices, SturdyList):
         if found is None:
             raise Http404
         return found
+
+
+class ScopedAdmin(ScopedChoices, Scoped, SturdyList):
+    """A noun of which everybody sees own and shared objects."""
+
+    list_fullwidth = True
+    warn_unsaved_form = True
+    compressed_fields = True
+    list_per_page = 50
+    show_full_result_count = False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(super().has_view_permission(request, obj)) and self._can(request, "view", obj)
@@ -145,18 +149,8 @@ class ReadOnlyAdmin(SturdyList):
         return False
 
 
-class ReadOnlyOfMailing(ReadOnlyAdmin):
+class ReadOnlyOfMailing(Scoped, ReadOnlyAdmin):
     """Attempts and log entries: seen by those who see the mailing."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return access.visible(request.user, super().get_queryset(request))
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The object, if the person may see it. Raises Http404, whether it exists or not."""
-        found = super().get_object(request, object_id, from_field)
-        if found is None:
-            raise Http404
-        return found
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         self.get_object(request, object_id)

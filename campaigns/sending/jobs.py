@@ -26,7 +26,7 @@ from procrastinate.manager import JobManager
 
 from backoffice.correlation import correlated
 from campaigns.models import MailingAttempt
-from campaigns.sending import ledger
+from campaigns.sending import audience, ledger
 from campaigns.sending.engine import Engine
 from campaigns.sending.recorder import LeaseLost
 
@@ -72,12 +72,12 @@ async def expand_attempt(context: JobContext, *, attempt: int, request_id: str, 
 
 
 def _owners(attempt: int) -> list[int]:
-    return ledger.owners(MailingAttempt.objects.values_list("mailing", flat=True).get(pk=attempt))
+    return audience.owners(MailingAttempt.objects.values_list("mailing", flat=True).get(pk=attempt))
 
 
 @transaction.atomic
 def _expand_next(attempt: int, among: list[int], request_id: str, user_email: str) -> bool:
-    chunks = ledger.expand(attempt, among, SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
+    chunks = audience.expand(attempt, among, SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
     enqueue(chunks, request_id, user_email)
     return MailingAttempt.objects.filter(pk=attempt, expanded_at=None).exists()
 

@@ -6,7 +6,7 @@ from pytest_django import Settings
 from campaigns import lifecycle
 from campaigns.models import MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending import jobs, ledger
+from campaigns.sending import audience, jobs, ledger
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
 from campaigns.tests.worker import work
@@ -40,7 +40,7 @@ def test_everybody_gets_a_row_and_a_letter(audience: int, server: MailServer) ->
 
 def test_an_attempt_whose_audience_is_not_complete_does_not_end() -> None:
     attempt = launched(50)
-    ledger.expand(attempt.pk, [], 20, 1000)
+    audience.expand(attempt.pk, [], 20, 1000)
     lease = ledger.take(attempt.chunks.get().pk)
     assert lease
     rows = range(lease.first, lease.last + 1)
@@ -53,7 +53,7 @@ def test_an_attempt_whose_audience_is_not_complete_does_not_end() -> None:
 def test_a_slice_that_was_written_already_is_not_written_again() -> None:
     attempt = launched(50)
     for _ in range(5):
-        ledger.expand(attempt.pk, [], 20, 1000)
+        audience.expand(attempt.pk, [], 20, 1000)
     attempt.refresh_from_db()
     assert (attempt.total, attempt.logs.count()) == (50, 50)
 
@@ -70,7 +70,7 @@ def test_an_address_of_two_owners_gets_one_letter_whatever_the_slices(server: Ma
 
 def test_a_cancelled_attempt_gets_no_more_rows() -> None:
     attempt = launched(50)
-    ledger.expand(attempt.pk, [], 20, 1000)
+    audience.expand(attempt.pk, [], 20, 1000)
     lifecycle.cancel(attempt.mailing)
     work()
     attempt.refresh_from_db()
