@@ -21,7 +21,8 @@ from accounts.models import User
 from backoffice.embedded.processes import DETACHED, HOST, end
 from campaigns import lifecycle
 from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient
-from campaigns.sending import jobs, ledger
+from campaigns.sending import jobs
+from campaigns.sending.audience import expand, owners
 
 NAME = "autosend"
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,9 +84,9 @@ class Product:
         """How fast an audience becomes ledger rows when nothing else is done; they stay, and nobody gets them."""
         mailing = self.mailing(recipients)
         attempt = MailingAttempt.objects.create(mailing=mailing, from_email=audience.SENDER)
-        began, owners = time.perf_counter(), ledger.owners(mailing.pk)
+        began, among = time.perf_counter(), owners(mailing.pk)
         while attempt.expanded_at is None:
-            ledger.expand(attempt.pk, owners, jobs.SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
+            expand(attempt.pk, among, jobs.SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
             attempt.refresh_from_db()
         return recipients / (time.perf_counter() - began)
 
