@@ -78,7 +78,7 @@ class Engine:
         try:
             composer = Composer(attempt)
         except (NotComposed, ValidationError) as error:
-            await self._pause(attempt, TransportDown(f"No letter can be written: {_sentence(error)}"))
+            await self._cannot_compose(attempt, lease, f"No letter can be written: {_sentence(error)}")
             return
         rows = await self.recorder.call(ledger.ready, lease)
         delivery = _Delivery(self, composer, lease, deque(rows))
@@ -92,6 +92,15 @@ class Engine:
         await self.recorder.flush(lease)
         if delivery.down:
             await self._pause(attempt, delivery.down)
+
+    async def _cannot_compose(self, attempt: MailingAttempt, lease: Lease, reason: str) -> None:
+        if not attempt.dry_run:
+            await self._pause(attempt, TransportDown(reason))
+            return
+        # Telling this is what a dry run is for: it ends, and the mailing that it rehearses is not touched.
+        for row in await self.recorder.call(ledger.ready, lease):
+            self.recorder.settle(lease, Settlement(row.to.row, Status.ERROR, reason))
+        await self.recorder.flush(lease)
 
     async def _pause(self, attempt: MailingAttempt, reason: TransportDown) -> None:
         logger.warning("Attempt %s is paused: %s", attempt.pk, reason)

@@ -454,3 +454,12 @@ def test_a_fault_of_the_engines_own_pauses_the_attempt_with_its_reason(
     assert state(attempt) == ("paused", "paused")
     assert "broken on purpose" in attempt.server_response
     assert server.addresses.total() == 0
+
+
+def test_a_dry_run_that_can_write_no_letter_ends_and_says_why(settings: Settings) -> None:
+    settings.DEFAULT_FROM_EMAIL = "nobody in particular"
+    mailing = factories.mailing(audience=3)
+    attempt = sent(mailing, dry_run=True)
+    assert (*state(attempt), attempt.errors) == ("fail", "draft", 3)
+    assert all("not a valid e-mail address" in detail for _status, detail in outcomes(attempt).values())
+    assert sent(mailing, dry_run=True).pk != attempt.pk, "another one may be tried"
