@@ -18,7 +18,12 @@ _OVERSEE = frozenset(
         "campaigns.view_all_messages",
         "campaigns.view_all_mailings",
         "campaigns.disable_mailing",
+        "campaigns.stop_sending",
+        "campaigns.view_sendingstop",
+        "campaigns.view_domainslowdown",
+        "campaigns.change_domainslowdown",
     }
+    | {f"campaigns.{verb}_sendinglimit" for verb in ("view", "add", "change", "delete")}
 )
 
 PERMISSIONS = {OPERATOR: _READ | _WRITE, MANAGER: _READ | _WRITE | _OVERSEE}

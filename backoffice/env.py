@@ -6,6 +6,8 @@ sentence that names the variable.
 """
 
 import os
+import re
+import ssl
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError, FileAwareEnv, validate
 
 _env = FileAwareEnv(strip_whitespace=True)
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[A-Za-z0-9.:]+\]")
 
 
 def read_dotenv(path: Path) -> None:
@@ -65,6 +68,26 @@ def is_in_a_module(dotted: str) -> bool:
         return bool(name and module and find_spec(module))
     except (ImportError, ValueError):
         return False
+
+
+def is_host_name(name: str) -> bool:
+    """Whether it may stand in EHLO (RFC 5321, 4.1.1.1); nothing may too."""
+    return not name or bool(_HOST_NAME.fullmatch(name))
+
+
+def file_of(name: str) -> str:
+    """The path in NAME_FILE, for a value that is read again while the process runs; empty without one."""
+    return os.environ.get(f"{name}_FILE", "").strip()
+
+
+def certificates(name: str) -> str:
+    """Certificates in PEM, one after the other; empty without any."""
+    value = text(name, "").encode("ascii", "ignore").decode()  # names in comments
+    try:
+        ssl.create_default_context(cadata=value or None)
+    except (ssl.SSLError, ValueError) as error:
+        raise ImproperlyConfigured(f"{name} must hold certificates in PEM.") from error
+    return value
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
@@ -158,8 +159,12 @@ USE_TZ = True
 
 # --- Mail -------------------------------------------------------------------------------------------------
 
-SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+_DJANGOS_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+# Django's, with what the SMTP_* variables offer beyond its options.
+SMTP_BACKEND = "backoffice.smtp.EmailBackend"
 EMAIL_BACKEND_PATH = env.checked("EMAIL_BACKEND", SMTP_BACKEND, "a mail backend", env.is_in_a_module)
+if EMAIL_BACKEND_PATH == _DJANGOS_SMTP_BACKEND:
+    EMAIL_BACKEND_PATH = SMTP_BACKEND
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Message AutoSend <autosend@localhost>")
 SERVER_EMAIL = env.text("SERVER_EMAIL", DEFAULT_FROM_EMAIL)
 _smtp_options = {
@@ -169,10 +174,21 @@ _smtp_options = {
     "use_ssl": env.flag("SMTP_USE_SSL", default=False),
     "username": env.text("SMTP_USER", ""),
     "password": env.text("SMTP_PASSWORD", ""),
+    "password_file": env.file_of("SMTP_PASSWORD"),
+    "auth": env.checked("SMTP_AUTH", "password", "password or xoauth2", ("password", "xoauth2").__contains__),
+    "ca": env.certificates("SMTP_CA"),
+    "local_hostname": env.checked(
+        "SMTP_LOCAL_HOSTNAME", "", "a host name, or an address in brackets", env.is_host_name
+    ),
     "timeout": env.number("SMTP_TIMEOUT", 30, low=1, high=3600),
 }
 if _smtp_options["use_tls"] and _smtp_options["use_ssl"]:
     raise ImproperlyConfigured("SMTP_USE_TLS and SMTP_USE_SSL exclude each other: set one of them to False.")
+if _smtp_options["username"] and not (_smtp_options["use_ssl"] or env.text("SMTP_USE_TLS", "")):
+    raise ImproperlyConfigured(
+        "SMTP_USER without TLS lets others read the password: set SMTP_USE_TLS or SMTP_USE_SSL to True, "
+        "or SMTP_USE_TLS to False if that is meant."
+    )
 MAILERS = {
     "default": {
         "BACKEND": EMAIL_BACKEND_PATH,
@@ -194,6 +210,11 @@ SENDING_INLINE_ROWS = env.number("SENDING_INLINE_ROWS", 5000, low=1)
 # A deferred letter (4xx) is tried again after this many seconds, doubled at each try, at the most SENDING_TRIES times.
 SENDING_RETRY_SECONDS = env.number("SENDING_RETRY_SECONDS", 60, low=1, high=86_400)
 SENDING_TRIES = env.number("SENDING_TRIES", 8, low=1, high=100)
+# It is given up when the pauses between its tries would be longer than this, taken together.
+SENDING_LIFETIME_HOURS = env.number("SENDING_LIFETIME_HOURS", 48, low=1, high=720)
+# A domain whose server answers 421 or 4.7.x gets nothing for this long, doubled each time in a row up to the longest.
+SENDING_SLOWDOWN_SECONDS = env.number("SENDING_SLOWDOWN_SECONDS", 30, low=1, high=3600)
+SENDING_SLOWDOWN_MAX_SECONDS = env.number("SENDING_SLOWDOWN_MAX_SECONDS", 900, low=1, high=3600)
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = None
 PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.jobs"]

@@ -26,7 +26,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "campaigns.admin.dashboard.dashboard",
-    "SITE_VIEWS": [("profile/", "profile", "accounts.admin.profile.ProfileView")],
+    "GLOBAL_CALLBACK": "campaigns.admin.stop_switch.banner",
+    "SITE_VIEWS": [
+        ("profile/", "profile", "accounts.admin.profile.ProfileView"),
+        ("stop-sending/", "stop_sending", "campaigns.admin.stop_switch.StopSwitchView"),
+    ],
     "STYLES": [_style],
     "BORDER_RADIUS": "6px",
     "COLORS": {

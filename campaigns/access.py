@@ -81,6 +81,11 @@ def sees_all(user: Person, model: type[Model]) -> bool:
     return user.is_active and (user.is_superuser or user.has_perm(f"campaigns.view_all_{plural}"))
 
 
+def may_stop_sending(user: Person) -> bool:
+    """Whether this person may stop all sending, and resume it."""
+    return user.has_perm("campaigns.stop_sending")
+
+
 def _dotted(verb: str, model: type[Model]) -> str:
     return f"campaigns.{verb}_{model._meta.model_name}"
 

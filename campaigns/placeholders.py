@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 FIELDS = ("email", "full_name", "comment")
 ATTRIBUTE = "attributes."
 
-_BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _CONTENT = re.compile(
     r"""\s*(?P<name>[A-Za-z_][\w.-]*)\s*(?:\|\s*default:\s*(?P<quote>["'“”])(?P<default>[^"'“”]*)["'“”]\s*)?"""
 )
@@ -38,7 +38,10 @@ class Placeholder:
 
         An empty value gives way to the default. Raises MissingValue when there is neither a value nor a default.
         """
-        value = values.get(self.name)
+        return self.filled(values.get(self.name))
+
+    def filled(self, value: str | None) -> str:
+        """The same for this value; None: there is none."""
         if value:
             return value
         if self.default is not None:
@@ -58,7 +61,7 @@ def parse(text: str) -> list[Part]:
 
 def _parts(text: str) -> Iterator[Part]:
     position = 0
-    for match in _BRACES.finditer(text):
+    for match in BRACES.finditer(text):
         if match.start() > position:
             yield text[position : match.start()]
         yield _placeholder(match[1])

@@ -13,12 +13,20 @@ def test_a_role_grants_exactly_its_permissions(name: str) -> None:
     assert person.get_all_permissions() == roles.PERMISSIONS[name]
 
 
-def test_only_managers_see_everything_and_stop_mailings() -> None:
+def test_only_managers_see_everything_stop_mailings_and_govern_sending() -> None:
     assert roles.PERMISSIONS[roles.MANAGER] - roles.PERMISSIONS[roles.OPERATOR] == {
         "campaigns.view_all_recipients",
         "campaigns.view_all_messages",
         "campaigns.view_all_mailings",
         "campaigns.disable_mailing",
+        "campaigns.stop_sending",
+        "campaigns.view_sendingstop",
+        "campaigns.view_domainslowdown",
+        "campaigns.change_domainslowdown",
+        "campaigns.view_sendinglimit",
+        "campaigns.add_sendinglimit",
+        "campaigns.change_sendinglimit",
+        "campaigns.delete_sendinglimit",
     }
 
 

@@ -51,6 +51,12 @@ def value(expression: str, **variables: str | None) -> Any:
             {"SMTP_USE_TLS": "yes", "SMTP_USE_SSL": "yes"},
             "SMTP_USE_TLS and SMTP_USE_SSL exclude each other: set one of them to False.",
         ),
+        ({"SMTP_CA": "a friend"}, "SMTP_CA must hold certificates in PEM."),
+        ({"SMTP_AUTH": "ntlm"}, "SMTP_AUTH must be password or xoauth2, not 'ntlm'."),
+        (
+            {"SMTP_LOCAL_HOSTNAME": "my office"},
+            "SMTP_LOCAL_HOSTNAME must be a host name, or an address in brackets, not 'my office'.",
+        ),
         ({"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE must be a time zone such as Europe/Berlin, not 'Mars/Olympus'."),
         ({"LANGUAGE_CODE": "tlh"}, "LANGUAGE_CODE must be one of en, ru, not 'tlh'."),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."),
@@ -88,15 +94,33 @@ def test_in_production_connections_are_made_safe() -> None:
 def test_the_smtp_variables_are_the_mailers_options() -> None:
     variables = {
         "SMTP_HOST": "mail.example.com", "SMTP_PORT": "587", "SMTP_USE_TLS": "True", "SMTP_USER": "ann",
-        "SMTP_PASSWORD": "secret", "SMTP_TIMEOUT": "9",
+        "SMTP_PASSWORD": "secret", "SMTP_TIMEOUT": "9", "SMTP_AUTH": "xoauth2", "SMTP_LOCAL_HOSTNAME": "office.example",
     }  # fmt: skip
     assert value("s.MAILERS['default']", **variables) == {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "BACKEND": "backoffice.smtp.EmailBackend",
         "OPTIONS": {
-            "host": "mail.example.com", "port": 587, "use_tls": True, "use_ssl": False,
-            "username": "ann", "password": "secret", "timeout": 9,
+            "host": "mail.example.com", "port": 587, "use_tls": True, "use_ssl": False, "ca": "", "auth": "xoauth2",
+            "username": "ann", "password": "secret", "password_file": "", "local_hostname": "office.example",
+            "timeout": 9,
         },
     }  # fmt: skip
+
+
+def test_djangos_smtp_backend_means_the_one_that_takes_all_smtp_variables() -> None:
+    backend = "django.core.mail.backends.smtp.EmailBackend"
+    assert value("s.MAILERS['default']['BACKEND']", EMAIL_BACKEND=backend) == "backoffice.smtp.EmailBackend"
+
+
+def test_a_password_file_is_named_so_that_it_can_be_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret\n")
+    options = value("s.MAILERS['default']['OPTIONS']", SMTP_PASSWORD_FILE=str(file))
+    assert (options["password"], options["password_file"]) == ("secret", str(file))
+
+
+def test_a_login_in_the_open_must_be_meant() -> None:
+    assert complaint(SMTP_USER="ann").startswith("SMTP_USER without TLS lets others read the password")
+    assert value("s.MAILERS['default']['OPTIONS']['username']", SMTP_USER="ann", SMTP_USE_TLS="False") == "ann"
 
 
 def test_another_mail_backend_gets_none_of_smtps_options() -> None:

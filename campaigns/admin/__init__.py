@@ -1,5 +1,16 @@
 """All HTTP of the app, one file a noun. Importing it registers the admin pages."""
 
-from campaigns.admin import attempts, logs, mailings, messages, queue, recipients, schedule
+from campaigns.admin import attempts, limits, logs, mailings, messages, queue, recipients, schedule, slowdowns, stops
 
-__all__ = ["attempts", "logs", "mailings", "messages", "queue", "recipients", "schedule"]
+__all__ = [
+    "attempts",
+    "limits",
+    "logs",
+    "mailings",
+    "messages",
+    "queue",
+    "recipients",
+    "schedule",
+    "slowdowns",
+    "stops",
+]

@@ -76,7 +76,8 @@ class AttemptAdmin(ReadOnlyOfMailing):
 
     @display(description=gettext_lazy("kind"), ordering="dry_run")
     def kind(self, attempt: MailingAttempt) -> str:
-        return _("Dry run") if attempt.dry_run else _("Real")
+        kind = _("Dry run") if attempt.dry_run else _("Real")
+        return _("%s, new recipients only") % kind if attempt.new_only else kind
 
     @display(
         description=gettext_lazy("status"),

@@ -1,8 +1,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -10,9 +10,10 @@ from unfold.decorators import display
 from campaigns.admin.base import ReadOnlyOfMailing
 from campaigns.models import MailingLog
 
+IN_FLIGHT = "in flight"
 STATUS_COLOURS = {
+    IN_FLIGHT: "primary",
     MailingLog.Status.PENDING: "default",
-    MailingLog.Status.IN_FLIGHT: "primary",
     MailingLog.Status.DEFERRED: "warning",
     MailingLog.Status.SENT: "success",
     MailingLog.Status.ERROR: "danger",
@@ -33,8 +34,9 @@ class LogAdmin(ReadOnlyOfMailing):
     ordering = ("-id",)
     fields = ("attempt", "recipient_id", "email", "status", "detail", "tries", "retry_at", "settled_at")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[MailingLog]:
-        return super().get_queryset(request).select_related("attempt", "attempt__mailing")
+    def get_queryset(self, request: HttpRequest) -> Any:
+        logs: Any = super().get_queryset(request)
+        return logs.with_in_flight().select_related("attempt", "attempt__mailing")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("recipient_id",)
@@ -53,5 +55,5 @@ class LogAdmin(ReadOnlyOfMailing):
         ordering="status",
         label=STATUS_COLOURS,
     )
-    def status_badge(self, log: MailingLog) -> tuple[int, str]:
-        return log.status, log.get_status_display()
+    def status_badge(self, log: Any) -> tuple[int | str, Any]:
+        return (IN_FLIGHT, _("In flight")) if log.in_flight else (log.status, log.get_status_display())

@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from campaigns.admin import stop_switch
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation for this person."""
@@ -29,6 +31,25 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "campaigns.view_mailingattempt",
                 ),
                 (_("Mailing log"), "list_alt", "admin:campaigns_mailinglog_changelist", "campaigns.view_mailinglog"),
+            ],
+        ),
+        (
+            _("Sending"),
+            [
+                (_("Limits"), "speed", "admin:campaigns_sendinglimit_changelist", "campaigns.view_sendinglimit"),
+                (
+                    _("Slow-downs"),
+                    "snooze",
+                    "admin:campaigns_domainslowdown_changelist",
+                    "campaigns.view_domainslowdown",
+                ),
+                (_("Stops"), "pan_tool", "admin:campaigns_sendingstop_changelist", "campaigns.view_sendingstop"),
+                (
+                    _("Resume sending") if stop_switch.in_force(request) else _("Stop all sending"),
+                    "front_hand",
+                    "admin:stop_sending",
+                    "campaigns.stop_sending",
+                ),
             ],
         ),
         (

@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 from accounts.models import User
 from campaigns import access, lifecycle
 from campaigns.models import Mailing, MailingAttempt
+from campaigns.sending.audience import count_newcomers
 
 Status = Mailing.Status
 
@@ -35,10 +36,14 @@ class Verb:
     letters: Callable[[Mailing], int] | None = None
     # The counter of the last attempt that must not be zero for the button to make sense.
     resolves: str = ""
+    # Whether it makes sense only when the mailing has been launched before.
+    again: bool = False
 
     def offered(self, request: HttpRequest, mailing: Mailing) -> bool:
         """Whether this person may press it for this mailing now."""
         if mailing.status not in self.states or not access.can(request.user, self.permission, mailing):
+            return False
+        if self.again and not mailing.attempts.filter(dry_run=False).exists():
             return False
         return not self.resolves or self._has_something_to_resolve(mailing)
 
@@ -50,14 +55,27 @@ def _audience(mailing: Mailing) -> int:
     return mailing.recipients.count()
 
 
+def _newcomers(mailing: Mailing) -> int:
+    return count_newcomers(mailing.pk)
+
+
 def _of_last(mailing: Mailing, figure: str) -> int:
     last = mailing.attempts.filter(dry_run=False).first()
     return int(getattr(last, figure)) if last else 0
 
 
 def _send(mailing: Mailing, by: User) -> str:
-    attempt = lifecycle.launch(mailing, by)
-    count = _letters(attempt)
+    return _on_its_way(mailing, _letters(lifecycle.launch(mailing, by)))
+
+
+def _send_new(mailing: Mailing, by: User) -> str:
+    attempt = lifecycle.launch(mailing, by, new_only=True)
+    if not attempt.expanded_at:
+        return _("“%s” is on its way to its new recipients.") % mailing
+    return _on_its_way(mailing, attempt.total - attempt.skipped)
+
+
+def _on_its_way(mailing: Mailing, count: int) -> str:
     sentence = ngettext(
         "“%(mailing)s” is on its way to %(count)s recipient.",
         "“%(mailing)s” is on its way to %(count)s recipients.",
@@ -141,6 +159,19 @@ VERBS = (
         deed=_send,
         variant=ActionVariant.PRIMARY,
         letters=_audience,
+    ),
+    Verb(
+        name="send_new",
+        permission="send",
+        states=Mailing.IDLE,
+        title=gettext_lazy("Send to new recipients only"),
+        question=gettext_lazy(
+            "The mail goes out at once to those of the audience who are in no earlier attempt, and to nobody else."
+        ),
+        icon="group_add",
+        deed=_send_new,
+        letters=_newcomers,
+        again=True,
     ),
     Verb(
         name="resume",

@@ -1,7 +1,12 @@
-"""The nouns: Recipient, Message, Mailing, MailingAttempt, MailingLog (and the chunks that jobs deliver)."""
+"""The nouns: Recipient, Message, Mailing, MailingAttempt, MailingLog (and the chunks that jobs deliver).
+
+Beside them what holds for all sending: SendingLimit with its buckets, DomainSlowdown, SendingStop.
+"""
 
 from campaigns.models.attempt import MailingAttempt
+from campaigns.models.bucket import LimitBucket
 from campaigns.models.chunk import Chunk
+from campaigns.models.limit import SendingLimit
 from campaigns.models.log import MailingLog
 from campaigns.models.mailing import Mailing
 from campaigns.models.message import Message
@@ -14,9 +19,13 @@ from campaigns.models.shares import (
     RecipientGroupShare,
     RecipientUserShare,
 )
+from campaigns.models.slowdown import DomainSlowdown
+from campaigns.models.stop import SendingStop
 
 __all__ = [
     "Chunk",
+    "DomainSlowdown",
+    "LimitBucket",
     "Mailing",
     "MailingAttempt",
     "MailingGroupShare",
@@ -28,4 +37,6 @@ __all__ = [
     "Recipient",
     "RecipientGroupShare",
     "RecipientUserShare",
+    "SendingLimit",
+    "SendingStop",
 ]

@@ -37,6 +37,10 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
     def unfinished(self) -> AttemptQuerySet:
         return self.filter(finished_at=None)
 
+    def overdue(self) -> AttemptQuerySet:
+        """What is under way of mailings whose end has passed."""
+        return self.unfinished().filter(dry_run=False, mailing__end_at__lte=Now()).exclude(status=Status.CANCELLED)
+
     def start(self) -> int:
         """A worker has begun with the first chunk."""
         return self.filter(status=Status.QUEUED).update(status=Status.RUNNING, started_at=Coalesce("started_at", Now()))
@@ -51,9 +55,10 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
         return self.filter(status=Status.PAUSED).update(status=Status.QUEUED, server_response="")
 
     def cancel(self, reason: str = "") -> int:
-        """No row is put in flight from now on; the workers close what is open."""
-        return (
-            self.unfinished().exclude(status=Status.CANCELLED).update(status=Status.CANCELLED, server_response=reason)
+        """No row is put in flight, nor written, from now on; what is open is left to close."""
+        open_ones = self.unfinished().exclude(status=Status.CANCELLED)
+        return open_ones.update(
+            status=Status.CANCELLED, server_response=reason, expanded_at=Coalesce("expanded_at", Now())
         )
 
     def finish(self) -> int:
@@ -77,6 +82,7 @@ class MailingAttempt(models.Model):
     mailing = models.ForeignKey(Mailing, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("mailing"))
     key = models.UUIDField(_("key"), default=uuid.uuid4, unique=True, editable=False)
     dry_run = models.BooleanField(_("dry run"), default=False)
+    new_only = models.BooleanField(_("new recipients only"), db_default=False, default=False)
     triggered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,

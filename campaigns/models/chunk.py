@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -9,13 +10,15 @@ class Chunk(models.Model):
     """A range of an attempt's ledger rows that one job delivers.
 
     `lease` is the fencing token: each job that takes the chunk raises it, and nothing is written to the
-    ledger under an older one.
+    ledger under an older one. `in_flight` are the rows whose letters may be on their way: written before
+    they leave, and taken out when their outcome is.
     """
 
     attempt = models.ForeignKey(MailingAttempt, on_delete=models.CASCADE, related_name="chunks")
     first_id = models.BigIntegerField()
     last_id = models.BigIntegerField()
     lease = models.PositiveIntegerField(default=0)
+    in_flight = ArrayField(models.BigIntegerField(), default=list, db_default=[], editable=False)
     closed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -1,14 +1,18 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.attempt import MailingAttempt
+from campaigns.models.chunk import Chunk
 from campaigns.models.recipient import Recipient
 
 
 class Status(models.IntegerChoices):
     PENDING = 0, _("Pending")
-    IN_FLIGHT = 1, _("In flight")
     DEFERRED = 2, _("Deferred")
     SENT = 3, _("Sent")
     ERROR = 4, _("Error")
@@ -18,11 +22,29 @@ class Status(models.IntegerChoices):
     CANCELLED = 8, _("Cancelled")
 
 
+class LogQuerySet(models.QuerySet["MailingLog"]):
+    def in_flight(self) -> LogQuerySet:
+        """Rows whose letters may be on their way."""
+        return self.filter(_in_flight())
+
+    def with_in_flight(self) -> LogQuerySet:
+        """Adds `in_flight`: whether the letter may be on its way."""
+        return self.annotate(in_flight=_in_flight())
+
+
+def _in_flight() -> Exists:
+    held = Chunk.objects.filter(attempt=OuterRef("attempt"), closed_at=None)
+    return Exists(held.filter(in_flight__contains=[OuterRef("pk")]))
+
+
 class MailingLog(models.Model):
-    """The ledger: one row per attempt and recipient, written before anything is sent (sending/ledger.py)."""
+    """The ledger: one row per attempt and recipient, written before anything is sent (sending/ledger.py).
+
+    Which of the open rows are in flight, their chunk knows.
+    """
 
     Status = Status
-    OPEN = (Status.PENDING, Status.IN_FLIGHT, Status.DEFERRED)
+    OPEN = (Status.PENDING, Status.DEFERRED)
     FINAL = tuple(set(Status) - set(OPEN))
     # Rows that want a person, or will be tried again.
     ATTENTION = (Status.DEFERRED, Status.ERROR, Status.UNCONFIRMED)
@@ -54,6 +76,8 @@ class MailingLog(models.Model):
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     retry_at = models.DateTimeField(_("next try"), null=True)
     settled_at = models.DateTimeField(_("settled"), null=True)
+
+    objects: ClassVar[Any] = LogQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("log entry")

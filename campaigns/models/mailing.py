@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import count
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,10 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
             "next_run_at", "id"
         )
 
+    def over(self) -> MailingQuerySet:
+        """Mailings whose end has passed, by the clock that the marks of their letters obey."""
+        return self.filter(end_at__lte=Now())
+
     def overdue(self, now: datetime) -> MailingQuerySet:
         """Scheduled mailings whose end passed before they ran."""
         return self.filter(status=Status.SCHEDULED, end_at__lte=now)
@@ -66,6 +71,13 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     def move(self, to: str, *, of: tuple[str, ...], **changes: Any) -> bool:
         """Move the one mailing of this queryset from one of the states `of`; False: it was in none of them."""
         return self.filter(status__in=of).update(status=to, updated_at=Now(), **changes) == 1
+
+
+def _steps(first: datetime, until: datetime, step: relativedelta) -> int:
+    """How many steps lead from the one to shortly before the other."""
+    months = 12 * (until.year - first.year) + until.month - first.month
+    # One less than there are, because a change of clocks may have moved the last one behind `until`.
+    return max(1, (months // step.months if step.months else (until - first).days // step.days) - 1)
 
 
 class Mailing(models.Model):
@@ -90,7 +102,7 @@ class Mailing(models.Model):
         blank=True,
         help_text=_("When it is sent by itself, once it has been scheduled."),
     )
-    end_at = models.DateTimeField(_("end"), null=True, blank=True, help_text=_("Nothing is started after this."))
+    end_at = models.DateTimeField(_("end"), null=True, blank=True, help_text=_("Nothing is sent after this."))
     repetition = models.CharField(_("repetition"), max_length=10, choices=Repetition.choices, default=Repetition.ONCE)
     next_run_at = models.DateTimeField(_("next run"), null=True, editable=False)
     last_sent_at = models.DateTimeField(_("last sent"), null=True, editable=False)
@@ -146,10 +158,11 @@ class Mailing(models.Model):
         if not step:
             return None
         zone = ZoneInfo(self.owner.time_zone)
-        first, run, count = self.start_at.astimezone(zone).replace(tzinfo=None), self.start_at, 0
-        while run <= moment:
-            count += 1
-            run = (first + step * count).replace(tzinfo=zone)
+        first, until = (time.astimezone(zone).replace(tzinfo=None, fold=0) for time in (self.start_at, moment))
+        runs = (
+            (first + step * number).replace(tzinfo=zone).astimezone(UTC) for number in count(_steps(first, until, step))
+        )
+        run = next(run for run in runs if run > moment)
         return None if self.end_at and run >= self.end_at else run
 
     def add_to_audience(self, recipients: models.QuerySet[Recipient]) -> int:

@@ -35,7 +35,9 @@ class BackendConnection:
     async def serve(self, line: Line) -> None:
         """Send until there is nothing to send for a while."""
         while parcel := await line.take(settings.SENDING_IDLE_SECONDS):
-            if await parcel.granted(parcel.mark()):
+            marked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            parcel.mark(marked.set_result)
+            if parcel.granted(await marked):
                 parcel.settle(await self._send(parcel.letter))
             else:
                 parcel.drop()

@@ -26,7 +26,7 @@ from procrastinate.manager import JobManager
 
 from backoffice.correlation import correlated
 from campaigns.models import MailingAttempt
-from campaigns.sending import audience, ledger
+from campaigns.sending import audience, failpoints, ledger
 from campaigns.sending.engine import Engine
 from campaigns.sending.recorder import LeaseLost
 
@@ -49,12 +49,12 @@ async def deliver_chunk(context: JobContext, *, chunk: int, request_id: str, use
     with correlated(request_id, user_email):
         try:
             async with _heartbeat(context.job):
-                again_at = await engine.deliver(chunk)
+                again = await engine.deliver(chunk)
         except LeaseLost as error:
             logger.warning("%s", error)
             return
-        if again_at:
-            await _chunk_job(chunk, again_at).defer_async(chunk=chunk, request_id=request_id, user_email=user_email)
+        if again:
+            await _chunk_job(chunk, again.at).defer_async(chunk=chunk, request_id=request_id, user_email=user_email)
 
 
 @app.task(name="expand_attempt", queue=QUEUE, pass_context=True, retry=RetryStrategy(wait=2))
@@ -78,6 +78,8 @@ def _owners(attempt: int) -> list[int]:
 @transaction.atomic
 def _expand_next(attempt: int, among: list[int], request_id: str, user_email: str) -> bool:
     chunks = audience.expand(attempt, among, SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
+    if failpoints.ARMED:
+        failpoints.reach("mid-expansion")
     enqueue(chunks, request_id, user_email)
     return MailingAttempt.objects.filter(pk=attempt, expanded_at=None).exists()
 

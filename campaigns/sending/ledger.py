@@ -4,14 +4,15 @@ Locks are always taken in the order chunk, log rows, attempt, mailing.
 """
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import psycopg
 from django.db import connection, transaction
-from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -33,10 +34,11 @@ class Lease:
     attempt: int
     first: int
     last: int
+    # Whether the attempt ran when the chunk was taken.
+    attempt_runs: bool
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     """A row to deliver: to whom, how often it was tried, and whether the recipient still exists."""
 
     to: Addressee
@@ -44,30 +46,40 @@ class Ready:
     exists: bool
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """What a row becomes. DEFERRED comes with the time of the next try."""
+class Settlement(NamedTuple):
+    """What a row becomes after so many tries. DEFERRED comes with the seconds until the next one."""
 
     row: int
     status: Status
     detail: str = ""
-    retry_at: datetime | None = None
+    tries: int = 0
+    retry_after: float | None = None
 
 
-@dataclass
-class Entries:
-    """What one lease has to write: rows about to be sent, and rows whose outcome is known."""
+class Entries(NamedTuple):
+    """What one lease has to write.
 
-    marks: list[int] = field(default_factory=list)
-    settlements: list[Settlement] = field(default_factory=list)
+    Rows that were granted to be sent and are not settled; rows that are about to be sent; and outcomes.
+    """
+
+    in_flight: list[int] = []
+    marks: list[int] = []
+    settlements: list[Settlement] = []
 
 
-@dataclass(frozen=True)
-class Written:
-    """What came of it: the rows that may be sent now, and whether the lease still held."""
+class Written(NamedTuple):
+    """What came of it: whether the marked rows may be sent now, and whether the lease still held."""
 
-    marked: frozenset[int] = frozenset()
-    held: bool = True
+    granted: bool
+    held: bool
+
+
+class Closed(NamedTuple):
+    """What was found: the attempt's status, how many rows are open, and when a deferred one wants to be tried."""
+
+    status: str
+    open: int
+    retry_at: datetime | None
 
 
 @transaction.atomic
@@ -76,16 +88,38 @@ def take(chunk: int) -> Lease | None:
 
     Rows that the former holder left in flight become UNCONFIRMED: the letters may or may not have arrived.
     """
-    taken = Chunk.objects.filter(pk=chunk, closed_at=None).update(lease=F("lease") + 1)
-    if not taken:
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"chunk": chunk})
+        found = cursor.fetchone()
+    if found is None:
         return None
-    row = Chunk.objects.get(pk=chunk)
-    lease = Lease(row.pk, row.lease, row.attempt_id, row.first_id, row.last_id)
-    MailingAttempt.objects.filter(pk=lease.attempt).start()
-    left = _rows(lease).filter(status=Status.IN_FLIGHT).values_list("pk", flat=True)
+    *fields, in_flight = found
+    lease = Lease(*fields)
     reason = "The worker stopped while this letter was on its way; whether it arrived is not known."
-    _settle(lease, [Settlement(pk, Status.UNCONFIRMED, reason) for pk in left])
+    left = MailingLog.objects.filter(pk__in=in_flight, attempt=lease.attempt, status__in=MailingLog.OPEN)
+    _settle(
+        lease,
+        [
+            Settlement(row, Status.UNCONFIRMED, reason, tries + 1)
+            for row, tries in (left.values_list("pk", "tries") if in_flight else ())
+        ],
+    )
     return lease
+
+
+_TAKE = """
+WITH found AS (
+    SELECT id, in_flight FROM campaigns_chunk WHERE id = %(chunk)s AND closed_at IS NULL FOR UPDATE
+), taken AS (
+    UPDATE campaigns_chunk c SET lease = c.lease + 1, in_flight = '{}' FROM found WHERE c.id = found.id
+    RETURNING c.id, c.lease, c.attempt_id, c.first_id, c.last_id, found.in_flight
+), started AS (
+    UPDATE campaigns_mailingattempt a SET status = 'running', started_at = coalesce(a.started_at, now())
+    FROM taken WHERE a.id = taken.attempt_id AND a.status = 'queued'
+)
+SELECT t.id, t.lease, t.attempt_id, t.first_id, t.last_id, a.status IN ('queued', 'running'), t.in_flight
+FROM taken t JOIN campaigns_mailingattempt a ON a.id = t.attempt_id
+"""
 
 
 @transaction.atomic
@@ -100,18 +134,19 @@ def fence(chunks: Collection[int]) -> None:
 
 def ready(lease: Lease) -> list[Ready]:
     """The rows to deliver now."""
-    with connection.cursor() as cursor:
-        cursor.execute(_READY, {"attempt": lease.attempt, "first": lease.first, "last": lease.last})
+    with _prepared() as cursor:
+        which = {"attempt": lease.attempt, "first": lease.first, "last": lease.last}
+        cursor.execute(_READY, which, prepare=True, binary=True)
         return [
             Ready(Addressee(row, email, full_name, comment, json.loads(attributes)), tries, exists)
-            for row, email, tries, exists, full_name, comment, attributes in cursor.fetchall()
+            for row, email, tries, exists, full_name, comment, attributes in cursor
         ]
 
 
 _READY = f"""
 SELECT l.id, l.email, l.tries, r.id IS NOT NULL,
        coalesce(r.full_name, ''), coalesce(r.comment, ''),
-       CASE WHEN jsonb_typeof(r.attributes) = 'object' THEN r.attributes ELSE '{{}}' END
+       CASE WHEN jsonb_typeof(r.attributes) = 'object' THEN r.attributes::text ELSE '{{}}' END
 FROM campaigns_mailinglog l LEFT JOIN campaigns_recipient r ON r.id = l.recipient_id
 WHERE l.id BETWEEN %(first)s AND %(last)s AND l.attempt_id = %(attempt)s
   AND (l.status = {Status.PENDING} OR l.status = {Status.DEFERRED} AND l.retry_at <= now())
@@ -122,59 +157,85 @@ ORDER BY l.id
 def write(entries: dict[Lease, Entries]) -> dict[Lease, Written]:
     """Commit marks and settlements of several leases together, in one statement.
 
-    No row may be both marked and settled in it.
-    Idempotent under a lease: when the answer to a commit was lost, the same entries may be written again. A
-    row is marked only while the attempt runs and the lease holds; both are checked in the same statement, and
-    the chunk stays locked until it is committed, so a newer lease sees either all of it or nothing.
+    Marks stand in an array of the chunk, so a letter that goes well changes its own row once: that halves
+    PostgreSQL's work and its log. They are granted only while the attempt runs and the lease holds; both are
+    checked in the same statement, and the chunk stays locked until it is committed, so a newer lease sees
+    either all of it or nothing. Nor are they granted once the mailing's end has passed. Idempotent under a
+    lease: when the answer to a commit was lost, the same entries may be written again. No row may be both marked
+    and settled in them.
     """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        # Bound by the server and prepared: Django's cursor would have the arrays parsed anew each time.
+    with _prepared() as cursor:
         cursor.execute(_WRITE, _columns(entries), prepare=True, binary=True)
-        held, marked = cast(tuple[list[int], list[int]], cursor.fetchone())
-    rows = frozenset(marked)
+        answers: dict[int, bool] = dict(cursor.fetchall())
     return {
-        lease: Written(rows if position in held else frozenset(), held=position in held)
+        lease: Written(answers.get(position, False), position in answers)
         for position, lease in enumerate(entries, start=1)
     }
 
 
-def _columns(entries: dict[Lease, Entries]) -> dict[str, list[Any]]:
-    # Two leases of one chunk may be in the same group, so entries name their lease by its position.
-    positions = list(enumerate(entries.values(), start=1))
-    settled = [(position, settlement) for position, entry in positions for settlement in entry.settlements]
-    marks = [(position, row) for position, entry in positions for row in entry.marks]
+@contextmanager
+def _prepared() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor that binds on the server: Django's would have long statements and arrays parsed anew each time."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
+def _columns(entries: dict[Lease, Entries]) -> dict[str, str]:
+    # Two leases of one chunk may be in the same group, so outcomes name their lease by its position.
+    settled = [
+        (position, one) for position, entry in enumerate(entries.values(), start=1) for one in entry.settlements
+    ]
     return {
-        "chunks": [lease.chunk for lease in entries],
-        "numbers": [lease.number for lease in entries],
-        "settled_leases": [position for position, _settlement in settled],
-        "rows": [settlement.row for _position, settlement in settled],
-        "statuses": [int(settlement.status) for _position, settlement in settled],
-        "details": [settlement.detail for _position, settlement in settled],
-        "retries": [settlement.retry_at for _position, settlement in settled],
-        "marked_leases": [position for position, _row in marks],
-        "marked_rows": [row for _position, row in marks],
+        "chunks": _array(lease.chunk for lease in entries),
+        "numbers": _array(lease.number for lease in entries),
+        "in_flight": _array(f'"{_array(entry.in_flight)}"' for entry in entries.values()),
+        "marks": _array(f'"{_array(entry.marks)}"' for entry in entries.values()),
+        "leases": _array(position for position, _one in settled),
+        "rows": _array(one.row for _position, one in settled),
+        "statuses": _array(int(one.status) for _position, one in settled),
+        "details": _array(_quoted(one.detail) for _position, one in settled),
+        "tries": _array(one.tries for _position, one in settled),
+        "delays": _array("NULL" if one.retry_after is None else one.retry_after for _position, one in settled),
     }
+
+
+def _array(values: Iterable[object]) -> str:
+    # As text: psycopg dumps lists element by element in Python, which cost 5 µs a letter.
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 _ATTENTION = ", ".join(str(int(status)) for status in MailingLog.ATTENTION)
 
-# The counters move by what really changed, so writing the same settlement twice counts it once. Attempts are
-# locked in the order of their ids: writers of several could otherwise wait for each other.
+# The counters move by what really changed, so writing the same settlement twice counts it once. Chunks and
+# attempts are locked in the order of their ids: writers of several could otherwise wait for each other.
 _WRITE = f"""
 WITH held AS (
-    SELECT l.position, c.attempt_id FROM campaigns_chunk c
-    JOIN unnest(%(chunks)s::bigint[], %(numbers)s::bigint[]) WITH ORDINALITY AS l(id, number, position)
+    SELECT l.position, c.id, c.attempt_id, l.in_flight, l.marks FROM campaigns_chunk c
+    JOIN unnest(%(chunks)s::bigint[], %(numbers)s::bigint[], %(in_flight)s::text[], %(marks)s::text[])
+         WITH ORDINALITY AS l(id, number, in_flight, marks, position)
       ON l.id = c.id AND l.number = c.lease
-    WHERE c.closed_at IS NULL ORDER BY c.id FOR SHARE OF c
+    WHERE c.closed_at IS NULL ORDER BY c.id FOR NO KEY UPDATE OF c
+), allowed AS (
+    SELECT h.position, h.id, h.in_flight, h.marks,
+           a.status = 'running' AND (m.end_at IS NULL OR m.end_at > now()) AS granted
+    FROM held h JOIN campaigns_mailingattempt a ON a.id = h.attempt_id JOIN campaigns_mailing m ON m.id = a.mailing_id
+), marked AS (
+    UPDATE campaigns_chunk c
+    SET in_flight = d.in_flight::bigint[] || CASE WHEN d.granted THEN d.marks::bigint[] ELSE '{{}}' END
+    FROM allowed d WHERE c.id = d.id
 ), outcome AS (
-    SELECT h.attempt_id, o.id, o.status, o.detail, o.retry_at
-    FROM unnest(%(settled_leases)s::bigint[], %(rows)s::bigint[], %(statuses)s::int[], %(details)s::text[],
-                %(retries)s::timestamptz[]) AS o(lease, id, status, detail, retry_at)
+    SELECT h.attempt_id, o.id, o.status, o.detail, o.tries, o.delay
+    FROM unnest(%(leases)s::bigint[], %(rows)s::bigint[], %(statuses)s::int[], %(details)s::text[],
+                %(tries)s::int[], %(delays)s::float[]) AS o(lease, id, status, detail, tries, delay)
     JOIN held h ON h.position = o.lease
 ), changed AS (
     UPDATE campaigns_mailinglog l
-    SET status = o.status, detail = o.detail, retry_at = o.retry_at,
+    SET status = o.status, detail = o.detail, tries = o.tries, retry_at = now() + o.delay * interval '1 second',
         attention = CASE WHEN o.status IN ({_ATTENTION}) THEN o.status END,
         settled_at = CASE WHEN o.status > {Status.DEFERRED} THEN now() END
     FROM outcome o
@@ -198,87 +259,42 @@ WITH held AS (
         unconfirmed = a.unconfirmed + c.unconfirmed, cancelled = a.cancelled + c.cancelled,
         dry_runs = a.dry_runs + c.dry_runs
     FROM counted c JOIN locked ON locked.id = c.attempt_id WHERE a.id = c.attempt_id
-), marked AS (
-    UPDATE campaigns_mailinglog l
-    SET status = {Status.IN_FLIGHT}, attention = NULL, tries = l.tries + (l.status <> {Status.IN_FLIGHT})::int
-    FROM unnest(%(marked_leases)s::bigint[], %(marked_rows)s::bigint[]) AS m(lease, id)
-    JOIN held h ON h.position = m.lease
-    JOIN campaigns_mailingattempt a ON a.id = h.attempt_id AND a.status = 'running'
-    WHERE l.id = m.id AND l.attempt_id = h.attempt_id AND l.status <= {Status.DEFERRED}
-    RETURNING l.id
 )
-SELECT ARRAY(SELECT position FROM held), ARRAY(SELECT id FROM marked)
+SELECT position, granted FROM allowed
 """
 
 
 def _settle(lease: Lease, settlements: list[Settlement]) -> None:
-    write({lease: Entries(settlements=settlements)})
-
-
-def _held(lease: Lease) -> bool:
-    return Chunk.objects.filter(pk=lease.chunk, lease=lease.number, closed_at=None).select_for_update().exists()
+    if settlements:
+        write({lease: Entries(settlements=settlements)})
 
 
 @transaction.atomic
-def cancel_open(lease: Lease) -> None:
-    """Close the rows of a cancelled attempt that nobody has in flight."""
-    if _held(lease):
-        waiting = _rows(lease).filter(status__in=(Status.PENDING, Status.DEFERRED)).values_list("pk", flat=True)
-        _settle(lease, [Settlement(pk, Status.CANCELLED) for pk in waiting])
+def close(lease: Lease) -> Closed | None:
+    """Close the chunk if none of its rows is open, and with its last chunk the attempt; None: the lease is lost.
 
-
-@transaction.atomic
-def close(lease: Lease) -> datetime | None:
-    """Close the chunk if none of its rows is open, and with its last chunk the attempt.
-
-    Returns when a deferred row wants its next try, or None.
+    What a cancelled attempt has left open is cancelled first.
     """
-    if not _held(lease):
+    held = Chunk.objects.filter(pk=lease.chunk, lease=lease.number, closed_at=None).select_for_update(of=("self",))
+    status = held.values_list("attempt__status", flat=True).first()
+    if status is None:
         return None
+    if status == AttemptStatus.CANCELLED:
+        _cancel_open(lease)
     rows = _rows(lease).filter(status__in=MailingLog.OPEN)
-    if rows.exists():
-        soonest: datetime | None = rows.filter(status=Status.DEFERRED).aggregate(at=Min("retry_at"))["at"]
-        return soonest
-    Chunk.objects.filter(pk=lease.chunk).update(closed_at=Now())
-    finish(lease.attempt)
-    return None
+    found = rows.aggregate(open=Count("pk"), retry_at=Min("retry_at", filter=Q(status=Status.DEFERRED)))
+    if not found["open"]:
+        Chunk.objects.filter(pk=lease.chunk).update(closed_at=Now(), in_flight=[])
+        finish(lease.attempt)
+    return Closed(status, **found)
 
 
-@transaction.atomic
-def reopen(attempt: int, status: Status) -> list[int]:
-    """Open an ended attempt's rows of that status, ERROR or UNCONFIRMED, once more; returns their chunks.
-
-    The rows keep their Message-ID, so a server or a person can see that it is the same letter.
-    """
-    counter = _COUNTERS[status]
-    chunks = Chunk.objects.filter(attempt=attempt).order_by("pk").select_for_update()
-    within = MailingLog.objects.filter(attempt=attempt, attention=status, pk__gte=OuterRef("first_id"))
-    reopened = list(chunks.filter(Exists(within.filter(pk__lte=OuterRef("last_id")))).values_list("pk", flat=True))
-    rows = MailingLog.objects.filter(attempt=attempt, attention=status)
-    count = rows.update(status=Status.PENDING, attention=None, detail="", tries=0, settled_at=None)
-    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
-    changes: dict[str, Any] = {counter: F(counter) - count, "status": AttemptStatus.QUEUED, "finished_at": None}
-    if not count or not ended.update(**changes, server_response=""):
-        transaction.set_rollback(True)
-        return []
-    Chunk.objects.filter(pk__in=reopened).update(closed_at=None)
-    return reopened
-
-
-@transaction.atomic
-def confirm(attempt: int, detail: str) -> int:
-    """Take an ended attempt's UNCONFIRMED rows for SENT, because a person knows; returns how many."""
-    rows = MailingLog.objects.filter(attempt=attempt, attention=Status.UNCONFIRMED)
-    count: int = rows.update(status=Status.SENT, attention=None, detail=detail)
-    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
-    if not ended.update(sent=F("sent") + count, unconfirmed=F("unconfirmed") - count):
-        transaction.set_rollback(True)
-        return 0
-    ended.judge()
-    return count
-
-
-_COUNTERS = {Status.ERROR: "errors", Status.UNCONFIRMED: "unconfirmed"}
+def _cancel_open(lease: Lease) -> None:
+    in_flight = Chunk.objects.values_list("in_flight", flat=True).get(pk=lease.chunk)
+    waiting = _rows(lease).filter(status__in=MailingLog.OPEN).exclude(pk__in=in_flight)
+    cancelled = [Settlement(row, Status.CANCELLED, tries=tries) for row, tries in waiting.values_list("pk", "tries")]
+    if cancelled:
+        write({lease: Entries(in_flight, settlements=cancelled)})
 
 
 @transaction.atomic

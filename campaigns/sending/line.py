@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Protocol
 
-from campaigns.models.log import Status
 from campaigns.sending.letters import Letter
 from campaigns.sending.outcomes import Outcome, TransportDown
+
+# Told by the ledger whether a letter that is about to be sent may be.
+type Told = Callable[[bool], None]
 
 
 class Delivery(Protocol):
@@ -26,11 +28,11 @@ class Delivery(Protocol):
     def next(self) -> Parcel | None:
         """The next letter to send; None when there is none, or none may be started."""
 
-    def mark(self, row: int) -> asyncio.Future[bool]:
-        """Commit that the row is about to be sent. False: it may not be."""
+    def mark(self, row: int, told: Told) -> None:
+        """Commit that the row is about to be sent, and tell; False: it may not be."""
 
     def settle(self, parcel: Parcel, outcome: Outcome | None) -> None:
-        """Hand in what became of a letter that was taken; None: its row stays as it is."""
+        """Hand in what became of a letter that was taken; None: it was not sent, and its row stays as it is."""
 
     def stop(self, reason: TransportDown | None = None) -> None:
         """Start no more letters; with a reason, because none can be sent at all."""
@@ -39,34 +41,33 @@ class Delivery(Protocol):
         """Stop, and wait for no letter that is out: it may never be handed back."""
 
 
-@dataclass(slots=True)
 class Parcel:
     """A letter, and the ledger row it belongs to. Whoever takes one settles it, drops it or gives it back."""
 
-    letter: Letter
-    row: int
-    tries: int
-    delivery: Delivery
-    marked: bool = False
-    losses: int = 0
+    __slots__ = ("delivery", "letter", "losses", "marked", "row", "tries")
 
-    def mark(self) -> asyncio.Future[bool]:
-        """Have it committed that this letter is about to be sent; granted() tells when it is."""
-        return self.delivery.mark(self.row)
+    def __init__(self, letter: Letter, row: int, tries: int, delivery: Delivery) -> None:
+        self.letter, self.row, self.tries, self.delivery = letter, row, tries, delivery
+        self.marked = False
+        self.losses = 0
 
-    async def granted(self, marking: asyncio.Future[bool]) -> bool:
-        """Whether the mark is committed. False: it may not be sent, and nothing of its delivery may."""
-        self.marked = await marking
-        if not self.marked:
+    def mark(self, told: Told) -> None:
+        """Have it committed that this letter is about to be sent. Whoever is told hands that on to granted()."""
+        self.delivery.mark(self.row, told)
+
+    def granted(self, granted: bool) -> bool:
+        """Remember what came of the mark. Without it nothing of the delivery may be sent."""
+        self.marked = granted
+        if not granted:
             self.delivery.stop()
-        return self.marked
+        return granted
 
     def settle(self, outcome: Outcome) -> None:
         self.delivery.settle(self, outcome)
 
     def drop(self) -> None:
         """It was not sent, and waits in the ledger for another time."""
-        self.delivery.settle(self, Outcome(Status.PENDING) if self.marked else None)
+        self.delivery.settle(self, None)
 
 
 class Line:
@@ -75,12 +76,12 @@ class Line:
     def __init__(self) -> None:
         self._deliveries: deque[Delivery] = deque()
         self._returned: deque[Parcel] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[Callable[[], None]] = []
         self._closed = False
 
     def add(self, delivery: Delivery) -> None:
         self._deliveries.append(delivery)
-        self._wake_all()
+        self.changed()
 
     def remove(self, delivery: Delivery) -> None:
         self._deliveries.remove(delivery)
@@ -112,6 +113,11 @@ class Line:
                 return None
         return parcel
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing comes any more."""
+        return self._closed
+
     def has_work(self) -> bool:
         """Whether somebody who took now would get something."""
         return bool(self._returned) or any(delivery.waiting for delivery in self._deliveries)
@@ -119,7 +125,7 @@ class Line:
     def give_back(self, parcel: Parcel) -> None:
         """The server has nothing of it: another connection may have it."""
         self._returned.append(parcel)
-        self._wake_all()
+        self.changed()
 
     def fail(self, reason: TransportDown) -> None:
         """Nothing can be sent: tell all who have letters in the line."""
@@ -136,15 +142,20 @@ class Line:
         """Nobody waits any longer."""
         self._closed = True
         self.take_now()
-        self._wake_all()
+        self.changed()
+
+    def when_changed(self, call: Callable[[], None]) -> None:
+        """Call once, when there may be something to take, or the line has closed."""
+        self._waiting.append(call)
+
+    def changed(self) -> None:
+        """There may be something to take now."""
+        waiting, self._waiting = self._waiting, []
+        loop = asyncio.get_running_loop()
+        for call in waiting:
+            loop.call_soon(call)
 
     async def _change(self) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await future
-
-    def _wake_all(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        changed = asyncio.Event()
+        self.when_changed(changed.set)
+        await changed.wait()

@@ -1,6 +1,6 @@
 """From what the mail server said, or did not say, to what becomes of the ledger row. No input or output here."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from campaigns.models.log import Status
 
@@ -13,8 +13,7 @@ class NotComposed(Exception):
     """The letter to this recipient can not be written; the text says why."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one letter. `detail` is the reply, or the reason, as a person may read it."""
 
     status: Status
@@ -22,25 +21,50 @@ class Outcome:
 
 
 DETAIL_LENGTH = 500
-
+# When so many of the last letters of an attempt failed, the fault is hardly the recipients'.
+WINDOW, MOST = 100, 80
 
 _BY_CLASS = {2: Status.SENT, 4: Status.DEFERRED, 5: Status.ERROR}
 
 
-def reply(code: int, text: str) -> Outcome:
+class Failures:
+    """Counts the letters of an attempt in windows, to notice that most of them fail."""
+
+    def __init__(self) -> None:
+        self._letters = self._failed = 0
+
+    def note(self, outcome: Outcome) -> TransportDown | None:
+        """Count the outcome of a letter that was handed to the mail server; the reason to stop, if it is one."""
+        self._letters += 1
+        self._failed += outcome.status != Status.SENT
+        if self._letters < WINDOW:
+            return None
+        failed, self._letters, self._failed = self._failed, 0, 0
+        if failed < MOST:
+            return None
+        return TransportDown(f"{failed} of the last {WINDOW} letters could not be sent; the last: {outcome.detail}")
+
+
+def reply(code: int, text: bytes) -> Outcome:
     """The outcome of a reply to the final dot (RFC 5321, 4.2.1): 2xx, 4xx or 5xx; any other says nothing."""
-    return Outcome(_BY_CLASS.get(code // 100, Status.UNCONFIRMED), readable(f"{code} {text}"))
+    return Outcome(_BY_CLASS.get(code // 100, Status.UNCONFIRMED), said(code, text))
 
 
-def refusal(code: int, text: str) -> Outcome:
+def refusal(code: int, text: bytes) -> Outcome:
     """The outcome of an unwanted reply to MAIL, RCPT or DATA: whatever it is, nothing was sent."""
-    return Outcome(Status.ERROR if code // 100 == 5 else Status.DEFERRED, readable(f"{code} {text}"))
+    return Outcome(Status.ERROR if code // 100 == 5 else Status.DEFERRED, said(code, text))
+
+
+def said(code: int, text: bytes) -> str:
+    """A reply as a person may read it."""
+    return readable(f"{code} {text.decode('utf-8', 'replace')}")
 
 
 def readable(text: str) -> str:
     """One line that the database takes, whatever bytes the server sent."""
-    clean = text.replace("\0", "").encode("utf-8", "replace").decode()
-    return " ".join(clean.split())[:DETAIL_LENGTH]
+    if not text.isprintable():
+        text = text.replace("\0", "").encode("utf-8", "replace").decode()
+    return " ".join(text.split())[:DETAIL_LENGTH]
 
 
 def lost(*, body_was_sent: bool, reason: str) -> Outcome:

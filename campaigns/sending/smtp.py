@@ -1,205 +1,226 @@
-"""Letters over SMTP. EHLO, TLS and login are aiosmtplib's; then a pipelined data path takes the connection over."""
+"""Letters over SMTP: a pipelined data path, which takes a connection over after its handshake.
+
+The server's replies and the ledger's grants move it: a coroutine that waits for each would cost as much again.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
-import aiosmtplib
 from django.conf import settings
 
 from campaigns.models.log import Status
-from campaigns.sending import outcomes
+from campaigns.sending import failpoints, outcomes
+from campaigns.sending.envelope import CLOSING, MAIL, Envelope
+from campaigns.sending.handshake import Session, shake_hands
 from campaigns.sending.line import Line, Parcel
 from campaigns.sending.outcomes import Outcome, TransportDown
-from campaigns.sending.wire import ConnectionLost, Reply, Wire
+from campaigns.sending.wire import Wire
 
-# What MAIL, RCPT and DATA must be answered for the letter to follow (RFC 5321, 4.3.2).
-EXPECTED = ((250,), (250, 251), (354,))
 DOT = b".\r\n"
 # A letter that no connection could hand over is tried on so many others at once, and later after that.
 LOSSES = 2
+GOODBYE_SECONDS = 2
 
 
 class SmtpConnection:
-    """One connection, which sends what is in the line."""
+    """One connection, which sends what is in the line.
+
+    At any moment it has at most one body on its way, and the envelope of one more letter.
+    """
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
         self._server = f"{options['host']}:{options['port']}"
-        self._wire: Wire | None = None
-        self._pipelining = False
         self._left = settings.SENDING_LETTERS_PER_CONNECTION
-        # After a refusal the server is told to forget the envelope; that reply comes before the next ones.
+        self._line = Line()
+        # Whose body is out; whose envelope is, and whether its mark is granted (None: not known yet).
+        self._sending: Parcel | None = None
+        self._parcel: Parcel | None = None
+        self._granted: bool | None = None
+        # After a refusal the server is told to forget the envelope.
         self._reset = False
+        self._lost: str | None = None
+        self._idle: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Connect, secure and log in. Raises TransportDown."""
-        client = _client(self._options)
-        try:
-            await client.connect()
-            await client.ehlo()
-        except aiosmtplib.SMTPAuthenticationError as error:
-            raise TransportDown(f"{self._server} refused the login: {_reason(error)}") from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise TransportDown(f"{self._server} can not be used: {_reason(error)}") from error
-        self._pipelining = client.supports_extension("pipelining")
-        self._wire = Wire(cast(asyncio.Transport, client.transport), self._options["timeout"])
+        self._session: Session = await shake_hands(self._options)
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wire = Wire(self._session.transport, self._options["timeout"], self)
 
     async def serve(self, line: Line) -> None:
         """Send until there is nothing to send for a while, the connection has carried its share, or is lost."""
-        parcel = None
-        with suppress(ConnectionLost):
-            while parcel or (parcel := await self._begin(line)):
-                parcel = await self._send(parcel, line)
+        self._line = line
+        self._next()
+        await self._ended
 
     async def close(self) -> None:
-        """Say good-bye; never raises."""
-        with suppress(ConnectionLost):
-            self._path.write(b"QUIT\r\n")
-        if self._wire:
-            self._wire.abort()
+        """Say good-bye, and wait a little for the answer; never raises."""
+        if self._lost is None and self._parcel is None and self._sending is None:
+            self._ended = asyncio.get_running_loop().create_future()
+            self._wire.write(b"QUIT\r\n", 1)
+            await asyncio.wait([self._ended], timeout=GOODBYE_SECONDS)
+        self._wire.abort()
 
     def expire(self) -> None:
         """Give up if the server has owed a reply for too long."""
-        if self._wire:
-            self._wire.expire()
+        self._wire.expire()
 
-    @property
-    def _path(self) -> Wire:
-        if self._wire is None:
-            raise ConnectionLost("not open")
-        return self._wire
+    # What moves it
 
-    async def _begin(self, line: Line) -> Parcel | None:
-        parcel = await line.take(settings.SENDING_IDLE_SECONDS) if self._left else None
-        if parcel:
+    def answered(self, code: int, text: bytes) -> None:
+        if self._sending:
+            self._delivered(self._sending, code, text)
+        elif self._parcel:
+            self._envelope_answered(code, text)
+        else:
+            self._end()
+
+    def lost(self, reason: str) -> None:
+        self._lost = reason
+        if self._sending:
+            self._sending.settle(outcomes.lost(body_was_sent=True, reason=reason))
+            if self._parcel:
+                self._line.give_back(self._parcel)
+            self._sending = self._parcel = None
+        if self._parcel:
+            self._proceed()
+        else:
+            self._end()
+
+    def failed(self, fault: Exception) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(fault)
+
+    def _told(self, granted: bool) -> None:
+        self._granted = granted
+        try:
+            self._proceed()
+        except Exception as fault:
+            self.failed(fault)
+
+    def _changed(self) -> None:
+        if self._idle:
+            self._idle.cancel()
+            self._idle = None
             try:
-                self._path.write(b"RSET\r\n" * self._reset + self._envelope(parcel))
-            except ConnectionLost:
-                line.give_back(parcel)
-                raise
-        return parcel
+                self._next()
+            except Exception as fault:
+                self.failed(fault)
 
-    def _envelope(self, parcel: Parcel) -> bytes:
-        mail, *rest = _commands(parcel)
-        return b"".join([mail, *rest]) if self._pipelining else mail
+    # What it does
 
-    async def _send(self, parcel: Parcel, line: Line) -> Parcel | None:
-        """Send the parcel, whose envelope has been written; returns the next one, if its envelope has been too.
+    def _next(self) -> None:
+        if parcel := self._take():
+            self._wire.write(*self._enclose(parcel))
+            parcel.mark(self._told)
+        elif self._left and not self._line.closed:
+            self._idle = asyncio.get_running_loop().call_later(settings.SENDING_IDLE_SECONDS, self._end)
+            self._line.when_changed(self._changed)
+        else:
+            self._end()
 
-        Raises ConnectionLost when the connection can not be used any more; the parcel is then taken care of.
-        """
-        marking = parcel.mark()
-        try:
-            refused = await self._envelope_refused(parcel)
-        except ConnectionLost as error:
-            await parcel.granted(marking)
-            self._not_handed_over(parcel, line, str(error))
-            raise
-        except TransportDown as reason:
-            await parcel.granted(marking)
-            parcel.delivery.stop(reason)
+    def _take(self) -> Parcel | None:
+        """The next letter that this server may be given."""
+        while self._left and (parcel := self._line.take_now()):
+            reason = self._session.refuses(parcel.letter)
+            if not reason:
+                return parcel
+            parcel.settle(Outcome(Status.ERROR, reason))
+        return None
+
+    def _enclose(self, parcel: Parcel) -> tuple[bytes, int]:
+        self._parcel, self._granted = parcel, None
+        self._envelope = Envelope(parcel.letter, self._session, reset=self._reset)
+        self._reset = False
+        return self._envelope.opening()
+
+    def _envelope_answered(self, code: int, text: bytes) -> None:
+        if more := self._envelope.answered(code, text):
+            self._wire.write(more, 1)
+        elif self._envelope.complete:
+            self._proceed()
+
+    def _proceed(self) -> None:
+        """Go on with the parcel once its envelope has been answered, or never will be, and its mark is known."""
+        parcel, envelope = self._parcel, self._envelope
+        if parcel is None or self._granted is None or not (envelope.complete or self._lost is not None):
+            return
+        granted = parcel.granted(self._granted)
+        if self._lost is not None:
+            self._not_handed_over(parcel, self._lost)
+        elif envelope.refusal:
+            self._refused(parcel, *envelope.refusal)
+        elif granted:
+            self._body(parcel)
+        else:
+            # The server waits for a body, and an empty one would be a letter: the connection is given up.
             parcel.drop()
-            return None
-        if not await parcel.granted(marking):
+            self._give_up("The letter may not be sent.")
+
+    def _refused(self, parcel: Parcel, step: int, code: int, text: bytes) -> None:
+        outcome = outcomes.refusal(code, text)
+        if self._envelope.half_taken:
+            self._give_up("The server took an envelope that it had refused in part.", parcel)
+        elif step == MAIL and code == CLOSING:
+            self._give_up(outcome.detail, parcel)
+        elif step == MAIL and outcome.status == Status.ERROR:
+            reason = f"{self._server} refused the sender {parcel.letter.sender}: {outcome.detail}"
+            parcel.delivery.stop(TransportDown(reason))
             parcel.drop()
-            # The server may wait for a body, and an empty one would be a letter: the connection is given up.
-            self._path.abort()
-            raise ConnectionLost("The letter may not be sent.")
-        if refused:
-            parcel.settle(refused)
-            return None
-        return await self._body(parcel, line)
+            self._go_on_after_refusal()
+        else:
+            parcel.settle(outcome) if parcel.marked else parcel.drop()
+            self._go_on_after_refusal()
 
-    async def _envelope_refused(self, parcel: Parcel) -> Outcome | None:
-        skipped, self._reset = int(self._reset), False
-        replies = (await self._path.replies(skipped + (3 if self._pipelining else 1)))[skipped:]
-        if not self._pipelining:
-            for command in _commands(parcel)[1:]:
-                if _unexpected(replies) is None:
-                    self._path.write(command)
-                    replies += await self._path.replies(1)
-        position = _unexpected(replies)
-        return None if position is None else await self._refusal(parcel, replies, position)
+    def _go_on_after_refusal(self) -> None:
+        self._parcel, self._reset = None, True
+        self._next()
 
-    async def _refusal(self, parcel: Parcel, replies: list[Reply], position: int) -> Outcome:
-        if replies[-1].code == EXPECTED[2][0]:
-            await self._end_data(recipient_refused=replies[1].code >= 400)
-        self._reset = True
-        outcome = outcomes.refusal(*replies[position])
-        if position == 0 and outcome.status == Status.ERROR:
-            raise TransportDown(f"{self._server} refused the sender {parcel.letter.sender}: {outcome.detail}")
-        return outcome
-
-    async def _end_data(self, *, recipient_refused: bool) -> None:
-        """The server waits for a body all the same: an empty one where nobody can get it, else the connection's end."""
-        if not recipient_refused:
-            self._path.abort()
-            raise ConnectionLost("The server took an envelope that it had refused in part.")
-        self._path.write(DOT)
-        await self._path.replies(1)
-
-    async def _body(self, parcel: Parcel, line: Line) -> Parcel | None:
+    def _body(self, parcel: Parcel) -> None:
         self._left -= 1
+        self._sending, self._parcel = parcel, None
+        data, answers = parcel.letter.content + DOT, 1
+        if failpoints.ARMED and failpoints.tear("during-data", data, self._wire.write):
+            return
         # RFC 2920: the next envelope rides with the body, which saves a round trip a letter.
-        following = line.take_now() if self._pipelining and self._left else None
-        body = stuffed(parcel.letter.content) + DOT
-        try:
-            self._path.write(body + self._envelope(following) if following else body)
-            (reply,) = await self._path.replies(1)
-        except ConnectionLost as error:
-            parcel.settle(outcomes.lost(body_was_sent=True, reason=str(error)))
-            if following:
-                line.give_back(following)
-            raise
-        parcel.settle(outcomes.reply(*reply))
-        return following
+        if self._session.pipelining and (following := self._take()):
+            envelope, more = self._enclose(following)
+            data, answers = data + envelope, answers + more
+        self._wire.write(data, answers)
 
-    def _not_handed_over(self, parcel: Parcel, line: Line, reason: str) -> None:
+    def _delivered(self, parcel: Parcel, code: int, text: bytes) -> None:
+        if failpoints.ARMED:
+            failpoints.reach("after-reply")
+        self._sending = None
+        parcel.settle(outcomes.reply(code, text))
+        if self._parcel:
+            self._parcel.mark(self._told)
+        else:
+            self._next()
+
+    def _not_handed_over(self, parcel: Parcel, reason: str) -> None:
+        self._parcel = None
         parcel.losses += 1
         if not parcel.marked:
             parcel.drop()
         elif parcel.losses > LOSSES:
             parcel.settle(outcomes.lost(body_was_sent=False, reason=reason))
         else:
-            line.give_back(parcel)
+            self._line.give_back(parcel)
+        self._end()
 
+    def _give_up(self, reason: str, parcel: Parcel | None = None) -> None:
+        """Leave the connection. A parcel that comes along may be tried by another one."""
+        self._lost, self._parcel = reason, None
+        self._wire.abort()
+        if parcel:
+            self._not_handed_over(parcel, reason)
+        self._end()
 
-def _client(options: dict[str, Any]) -> aiosmtplib.SMTP:
-    secure = options["use_ssl"] or options["use_tls"]
-    return aiosmtplib.SMTP(
-        hostname=options["host"],
-        port=options["port"],
-        username=options["username"] or None,
-        password=options["password"] or None,
-        use_tls=options["use_ssl"],
-        start_tls=options["use_tls"],
-        timeout=options["timeout"],
-        tls_context=ssl.create_default_context() if secure else None,
-    )
-
-
-def _reason(error: Exception) -> str:
-    said = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
-    return outcomes.readable(said)
-
-
-def _unexpected(replies: list[Reply]) -> int | None:
-    for position, (reply, expected) in enumerate(zip(replies, EXPECTED, strict=False)):
-        if reply.code not in expected:
-            return position
-    return None
-
-
-def _commands(parcel: Parcel) -> tuple[bytes, bytes, bytes]:
-    letter = parcel.letter
-    return (f"MAIL FROM:<{letter.sender}>\r\n".encode(), f"RCPT TO:<{letter.to}>\r\n".encode(), b"DATA\r\n")
-
-
-def stuffed(content: bytes) -> bytes:
-    """RFC 5321, 4.5.2: a line that begins with a dot gets another. `content` has CRLF line ends."""
-    content = content.replace(b"\r\n.", b"\r\n..")
-    return content if content.endswith(b"\r\n") else content + b"\r\n"
+    def _end(self) -> None:
+        self._idle = None
+        if not self._ended.done():
+            self._ended.set_result(None)

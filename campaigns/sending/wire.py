@@ -1,97 +1,104 @@
-"""The data path of an SMTP connection: bytes out, replies in."""
+"""The bytes of an SMTP connection: commands out, replies in."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import NamedTuple
+from typing import Protocol
+
+# No reply line is longer than 512 octets (RFC 5321, 4.5.3.1.5); servers that exceed it are not that far off.
+LONGEST_LINE = 8192
 
 
-class Reply(NamedTuple):
-    """A reply's code and its text, lines joined by spaces (RFC 5321, 4.2)."""
+class Dialogue(Protocol):
+    """Who talks over the wire."""
 
-    code: int
-    text: str
+    def answered(self, code: int, text: bytes) -> None:
+        """The server has replied to the next command; `text` is all its lines, joined by spaces."""
 
+    def lost(self, reason: str) -> None:
+        """The server has gone, did not answer in time, or does not speak SMTP. Called once, and nothing after it."""
 
-class ConnectionLost(Exception):
-    """The server has gone, did not answer in time, or does not speak SMTP; the text says which."""
+    def failed(self, fault: Exception) -> None:
+        """answered() or lost() has raised."""
 
 
 class Wire(asyncio.Protocol):
     """Takes a connection over after its handshake.
 
-    A timer per reply would cost more than reading it, so whoever owns the wire calls expire() now and then.
+    A timer for each reply would cost more than reading it, so whoever owns the wire calls expire() now and then.
     """
 
-    def __init__(self, transport: asyncio.Transport, timeout: float) -> None:
+    def __init__(self, transport: asyncio.Transport, timeout: float, dialogue: Dialogue) -> None:
         self._loop = asyncio.get_running_loop()
-        self._transport, self._timeout = transport, timeout
+        self._transport, self._timeout, self._dialogue = transport, timeout, dialogue
         self._rest = b""
-        self._text: list[str] = []
-        self._replies: deque[Reply] = deque()
-        self._wanted = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._lines: list[bytes] = []
+        self._owed = 0
         self._since = 0.0
-        self._lost: ConnectionLost | None = None
+        self._closed = False
         transport.set_protocol(self)
 
-    def write(self, data: bytes) -> None:
-        """Send. Raises ConnectionLost."""
-        if self._lost:
-            raise self._lost
+    def write(self, data: bytes, answers: int) -> None:
+        """Send, and expect so many replies to it."""
         self._transport.write(data)
-
-    async def replies(self, count: int) -> list[Reply]:
-        """The next `count` replies, in the order of the commands. Raises ConnectionLost."""
-        if len(self._replies) < count:
-            if self._lost:
-                raise self._lost
-            self._wanted, self._waiter, self._since = count, self._loop.create_future(), self._loop.time()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return [self._replies.popleft() for _ in range(count)]
+        self._owed += answers
+        self._since = self._loop.time()
 
     def expire(self) -> None:
         """Give the connection up if the server has owed a reply for too long."""
-        if self._waiter and self._loop.time() - self._since > self._timeout:
+        if self._owed and self._loop.time() - self._since > self._timeout:
             self._give_up(f"no answer within {self._timeout:g} seconds")
 
     def abort(self) -> None:
-        """Leave without a word, so that the server forgets what it has of a letter."""
-        self._give_up("closed")
+        """Leave without a word, so that the server forgets what it has of a letter. The dialogue hears no more."""
+        self._closed = True
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\r\n")
+        lines = (self._rest + data).split(b"\r\n")
+        self._rest = lines.pop()
+        self._since = self._loop.time()
         try:
             for line in lines:
-                self._receive(line)
-        except ValueError:
-            self._give_up("the answer is not SMTP")
-        if self._waiter and not self._waiter.done() and len(self._replies) >= self._wanted:
-            self._waiter.set_result(None)
+                if not self._closed:
+                    self._receive(line)
+            if len(self._rest) > LONGEST_LINE and not self._closed:
+                self._give_up("the answer is not SMTP")
+        except Exception as fault:
+            self._dialogue.failed(fault)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lose(str(error) if error else "the server closed it")
 
     def _receive(self, line: bytes) -> None:
-        text = line[4:].decode("utf-8", "replace")
-        if line[3:4] == b"-":
-            self._text.append(text)
+        code, text = line[:3], line[4:]
+        if not code.isdigit():
+            self._give_up("the answer is not SMTP")
+        elif line[3:4] == b"-":
+            self._lines.append(text)
+        else:
+            if self._lines:
+                text = b" ".join([*self._lines, text])
+                self._lines.clear()
+            self._reply(int(code), text)
+
+    def _reply(self, code: int, text: bytes) -> None:
+        if not self._owed:
+            # Nobody asked: it says why it is about to close the connection (421, RFC 5321, 3.8).
+            self._give_up(f"{code} {text.decode('utf-8', 'replace')}")
             return
-        code = int(line[:3])
-        if self._text:
-            text = " ".join([*self._text, text])
-            self._text.clear()
-        self._replies.append(Reply(code, text))
+        self._owed -= 1
+        self._dialogue.answered(code, text)
 
     def _give_up(self, reason: str) -> None:
         self._lose(reason)
         self._transport.abort()
 
     def _lose(self, reason: str) -> None:
-        self._lost = self._lost or ConnectionLost(reason)
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_exception(self._lost)
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._dialogue.lost(reason)
+        except Exception as fault:
+            self._dialogue.failed(fault)

@@ -17,7 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
 from campaigns.admin.verbs import VERBS
-from campaigns.models import Mailing
+from campaigns.models import DomainSlowdown, Mailing, SendingLimit, SendingStop
 from campaigns.tests import factories
 from campaigns.tests.scene import SECRET, Scene, logged_in, scene
 
@@ -33,6 +33,7 @@ OWN = (200, 404, 200, 200, 404)
 OWN_TO_DELETE = (200, 404, 403, 200, 404)
 OWN_READ_ONLY = (403, 404, 403, 403, 404)
 SUPERUSER = (403, 403, 403, 200, 403)
+MANAGERS = (403, 403, 200, 200, 403)
 
 PAGES: dict[str, tuple[int, ...]] = {
     "index": EVERYBODY,
@@ -73,7 +74,11 @@ for _name in (
     "django_apscheduler_djangojobexecution",
 ):
     _noun(_name, SUPERUSER, NOBODY, SUPERUSER, NOBODY, SUPERUSER)
+_noun("campaigns_sendinglimit", MANAGERS, MANAGERS, MANAGERS, MANAGERS, MANAGERS)
+for _name in ("campaigns_domainslowdown", "campaigns_sendingstop"):
+    _noun(_name, MANAGERS, NOBODY, MANAGERS, NOBODY, MANAGERS)
 PAGES |= {
+    "stop_sending": MANAGERS,
     "auth_user_password_change": SUPERUSER,
     "campaigns_recipient_import": LISTED,
     "campaigns_recipient_export": LISTED,
@@ -91,11 +96,16 @@ PAGES |= {
 
 @pytest.fixture
 def made() -> Scene:
-    """The owner's objects, and beside them a job, a worker and runs of the scheduler."""
+    """The owner's objects, and beside them a job, a worker, runs of the scheduler, and what governs sending."""
     job = DjangoJob.objects.create(id="tick", next_run_time=timezone.now(), job_state=b"")
     DjangoJobExecution.objects.create(job=job, status="Executed", run_time=timezone.now())
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    SendingLimit.objects.create(maximum=1000, unit=SendingLimit.Unit.HOUR)
+    DomainSlowdown.objects.create(
+        domain="a.example", until=timezone.now(), step=1, reason="421", updated_at=timezone.now()
+    )
+    SendingStop.objects.create(reason="Wrong prices", ended_at=timezone.now())
     return scene()
 
 
@@ -126,6 +136,9 @@ def pk(name: str, made: Scene) -> Any:
     noun = name.split("_")[1] if name.startswith("campaigns") else name.rpartition("_")[0]
     if (found := getattr(made, {"mailingattempt": "attempt", "mailinglog": "log"}.get(noun, noun), None)) is not None:
         return found.pk
+    governing = {"sendinglimit": SendingLimit, "domainslowdown": DomainSlowdown, "sendingstop": SendingStop}
+    if model := governing.get(noun):
+        return model._default_manager.values_list("pk", flat=True).first()
     return {
         "accounts_user": made.owner.pk,
         "auth_user_password": made.owner.pk,

@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
@@ -38,6 +39,7 @@ STARTS = {
     "retry_failed": Status.FINISHED,
     "resend_unconfirmed": Status.FINISHED,
     "confirm_unconfirmed": Status.FINISHED,
+    "send_new": Status.FINISHED,
 }
 ENDS = {
     "send": Status.RUNNING,
@@ -45,13 +47,14 @@ ENDS = {
     "schedule": Status.SCHEDULED,
     "unschedule": Status.DRAFT,
     "pause": Status.PAUSED,
-    "cancel": Status.RUNNING,  # until a worker has closed what is open
+    "cancel": Status.FINISHED,
     "resume": Status.RUNNING,
     "disable": Status.DISABLED,
     "enable": Status.DRAFT,
     "retry_failed": Status.RUNNING,
     "resend_unconfirmed": Status.RUNNING,
     "confirm_unconfirmed": Status.FINISHED,
+    "send_new": Status.RUNNING,
 }
 
 
@@ -78,6 +81,7 @@ def mailing_in(status: Status, owner: User, **fields: Any) -> Mailing:
         lifecycle.disable(mailing)
     if status == Status.FINISHED:
         end(lifecycle.launch(mailing, owner))
+        mailing.recipients.add(factories.recipient(owner, full_name="Lucy Late"))
     mailing.refresh_from_db()
     return mailing
 
@@ -197,6 +201,44 @@ def test_the_dialog_says_how_many_get_which_mail(verb: str, operator: User, clie
     assert "Spring is here" in page
 
 
+def test_the_dialog_says_how_many_are_new(operator: User, client: Client) -> None:
+    mailing = mailing_in(Status.FINISHED, operator)
+    assert "<strong>1</strong>" in client.get(url("send_new", mailing)).content.decode()
+
+
+def test_sending_to_new_recipients_says_to_how_many_it_goes(operator: User, client: Client) -> None:
+    mailing = mailing_in(Status.FINISHED, operator, name="Spring")
+    assert sentences(press(client, "send_new", mailing)) == ["“Spring” is on its way to 1 recipient."]
+
+
+def test_a_large_audience_is_not_counted_to_send_to_new_recipients(
+    operator: User, client: Client, settings: Settings
+) -> None:
+    mailing = mailing_in(Status.FINISHED, operator, name="Spring")
+    settings.SENDING_INLINE_ROWS = 1
+    assert sentences(press(client, "send_new", mailing)) == ["“Spring” is on its way to its new recipients."]
+
+
+def test_sending_to_new_recipients_when_there_are_none_is_refused_with_a_sentence(
+    operator: User, client: Client
+) -> None:
+    mailing = mailing_in(Status.FINISHED, operator, name="Spring")
+    mailing.recipients.remove(mailing.recipients.latest("pk"))
+    told = sentences(press(client, "send_new", mailing))
+    assert told == ["“Spring” has no new recipients: everybody is in an earlier attempt."]
+    assert states(mailing) == [Status.FINISHED]
+
+
+def test_the_attempt_says_that_it_went_to_new_recipients_only(operator: User, client: Client) -> None:
+    mailing = mailing_in(Status.FINISHED, operator)
+    press(client, "send_new", mailing)
+    attempt = mailing.attempts.latest("pk")
+    assert (
+        "Real, new recipients only"
+        in client.get(f"/admin/campaigns/mailingattempt/{attempt.pk}/change/").content.decode()
+    )
+
+
 def test_sending_says_to_how_many_it_goes(operator: User, client: Client) -> None:
     mailing = mailing_in(Status.DRAFT, operator, name="Spring")
     assert sentences(press(client, "send", mailing)) == ["“Spring” is on its way to 3 recipients."]
@@ -262,7 +304,7 @@ def test_the_attempt_says_who_launched_it_and_in_which_request(operator: User, c
         (Status.PAUSED, {"dry_run", "resume", "cancel"}),
         (
             Status.FINISHED,
-            {"send", "dry_run", "schedule", "retry_failed", "resend_unconfirmed", "confirm_unconfirmed"},
+            {"send", "send_new", "dry_run", "schedule", "retry_failed", "resend_unconfirmed", "confirm_unconfirmed"},
         ),
         (Status.DISABLED, set()),
     ],

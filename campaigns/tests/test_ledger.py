@@ -1,6 +1,5 @@
 """The ledger on a real database, its calls as the recorder makes them."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -37,9 +36,13 @@ def mark(lease: Lease, *numbers: int) -> Written:
     return ledger.write({lease: Entries(marks=list(numbers))})[lease]
 
 
-def settle(lease: Lease, status: Status, *numbers: int, retry_at: Any = None) -> Written:
-    entries = Entries(settlements=[Settlement(row, status, "", retry_at) for row in numbers])
+def settle(lease: Lease, status: Status, *numbers: int, retry_after: float | None = None) -> Written:
+    entries = Entries(settlements=[Settlement(row, status, "", 1, retry_after) for row in numbers])
     return ledger.write({lease: entries})[lease]
+
+
+def in_flight(attempt: MailingAttempt) -> list[int]:
+    return list(attempt.logs.in_flight().order_by("pk").values_list("pk", flat=True))
 
 
 def statuses(attempt: MailingAttempt) -> list[Status]:
@@ -111,10 +114,10 @@ def test_a_chunk_that_is_taken_again_fences_the_former_worker_off() -> None:
     attempt = launched(2)
     first, _second = rows(attempt)
     old = take(attempt)
-    assert mark(old, first).marked == {first}
+    assert mark(old, first).granted
     take(attempt)
-    assert mark(old, *rows(attempt)) == Written(held=False)
-    assert settle(old, Status.SENT, first) == Written(held=False)
+    assert mark(old, *rows(attempt)) == Written(granted=False, held=False)
+    assert settle(old, Status.SENT, first) == Written(granted=False, held=False)
     assert statuses(attempt) == [Status.UNCONFIRMED, Status.PENDING]
 
 
@@ -132,19 +135,20 @@ def test_rows_found_in_flight_become_unconfirmed_and_all_others_stay() -> None:
     flying, sent, deferred, pending = rows(attempt)
     lease = take(attempt)
     mark(lease, flying, sent, deferred)
-    settle(lease, Status.SENT, sent)
-    settle(lease, Status.DEFERRED, deferred, retry_at=timezone.now() - timedelta(minutes=1))
+    sent_one = Settlement(sent, Status.SENT)
+    ledger.write({lease: Entries(in_flight=[flying, deferred], settlements=[sent_one])})
+    put_off = Settlement(deferred, Status.DEFERRED, retry_after=-60)
+    ledger.write({lease: Entries(in_flight=[flying], settlements=[put_off])})
     again = take(attempt)
     assert statuses(attempt) == [Status.UNCONFIRMED, Status.SENT, Status.DEFERRED, Status.PENDING]
     assert counters(attempt) == {"sent": 1, "unconfirmed": 1}
     assert [ready.to.row for ready in ledger.ready(again)] == [deferred, pending]
 
 
-def test_an_unconfirmed_row_is_never_marked_again() -> None:
+def test_an_unconfirmed_row_is_not_ready_for_the_next_worker() -> None:
     attempt = launched(1)
-    (row,) = rows(attempt)
-    mark(take(attempt), row)
-    assert mark(take(attempt), row).marked == frozenset()
+    mark(take(attempt), *rows(attempt))
+    assert ledger.ready(take(attempt)) == []
 
 
 def test_a_closed_chunk_can_not_be_taken() -> None:
@@ -162,18 +166,18 @@ def test_the_same_entries_written_twice_count_once() -> None:
     attempt = launched(3)
     lease = take(attempt)
     for _ in range(2):
-        assert mark(lease, *rows(attempt)).marked == set(rows(attempt))
+        assert mark(lease, *rows(attempt)).granted
+        assert in_flight(attempt) == rows(attempt)
     for _ in range(2):
         assert settle(lease, Status.SENT, *rows(attempt)).held
     assert counters(attempt) == {"sent": 3}
     assert set(attempt.logs.values_list("tries", flat=True)) == {1}
 
 
-def test_a_settled_row_is_never_marked_or_settled_otherwise() -> None:
+def test_a_settled_row_is_never_settled_otherwise() -> None:
     attempt = launched(1)
     lease = take(attempt)
     settle(lease, Status.SENT, *rows(attempt))
-    assert mark(lease, *rows(attempt)).marked == frozenset()
     settle(lease, Status.ERROR, *rows(attempt))
     assert counters(attempt) == {"sent": 1}
 
@@ -182,7 +186,6 @@ def test_a_row_of_another_attempt_is_not_touched() -> None:
     attempt, other = launched(1), launched(1)
     lease = take(attempt)
     take(other)
-    assert mark(lease, *rows(other)).marked == frozenset()
     settle(lease, Status.SENT, *rows(other))
     assert statuses(other) == [Status.PENDING]
 
@@ -194,9 +197,10 @@ def test_no_row_is_marked_once_the_attempt_is_stopped_and_what_is_in_flight_sett
     lease = take(attempt)
     mark(lease, first)
     stop(attempt.mailing)
-    assert mark(lease, second).marked == frozenset()
+    assert not ledger.write({lease: Entries(in_flight=[first], marks=[second])})[lease].granted
+    assert in_flight(attempt) == [first]
     settle(lease, Status.SENT, first)
-    assert counters(attempt) == {"sent": 1}
+    assert counters(attempt)["sent"] == 1
 
 
 def test_the_sum_of_the_counters_and_the_open_rows_is_the_total_after_every_step() -> None:
@@ -215,7 +219,7 @@ def test_the_sum_of_the_counters_and_the_open_rows_is_the_total_after_every_step
 def test_rows_that_want_a_person_are_found_and_leave_when_they_are_settled() -> None:
     attempt = launched(1)
     lease = take(attempt)
-    settle(lease, Status.DEFERRED, *rows(attempt), retry_at=timezone.now())
+    settle(lease, Status.DEFERRED, *rows(attempt), retry_after=0)
     assert attempt.logs.filter(attention=Status.DEFERRED).count() == 1
     settle(lease, Status.SENT, *rows(attempt))
     assert attempt.logs.filter(attention=None).count() == 1
@@ -252,11 +256,12 @@ def test_the_last_of_several_chunks_ends_the_attempt(settings: Any) -> None:
 
 def test_a_chunk_with_deferred_rows_says_when_it_wants_its_next_try() -> None:
     attempt = launched(2)
-    soon, late = timezone.now() + timedelta(minutes=1), timezone.now() + timedelta(minutes=2)
     lease = take(attempt)
-    for row, retry_at in zip(rows(attempt), (late, soon), strict=True):
-        settle(lease, Status.DEFERRED, row, retry_at=retry_at)
-    assert ledger.close(lease) == soon
+    for row, seconds in zip(rows(attempt), (120, 60), strict=True):
+        settle(lease, Status.DEFERRED, row, retry_after=seconds)
+    closed = ledger.close(lease)
+    assert closed
+    assert (closed.open, closed.retry_at) == (2, attempt.logs.latest("pk").retry_at)
     assert ledger.ready(lease) == []
 
 
@@ -285,8 +290,9 @@ def test_cancelled_rows_are_those_that_nobody_has_in_flight() -> None:
     lease = take(attempt)
     mark(lease, rows(attempt)[0])
     lifecycle.cancel(attempt.mailing)
-    ledger.cancel_open(lease)
-    assert statuses(attempt) == [Status.IN_FLIGHT, Status.CANCELLED, Status.CANCELLED]
+    ledger.close(lease)
+    assert statuses(attempt) == [Status.PENDING, Status.CANCELLED, Status.CANCELLED]
+    assert in_flight(attempt) == rows(attempt)[:1]
 
 
 # What the database itself refuses

@@ -20,13 +20,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--id", type=int, required=True, help="the mailing's number, as its page's address has it")
         parser.add_argument("--dry-run", action="store_true", help="compose and check every letter, send none")
+        parser.add_argument("--new-only", action="store_true", help="only to those who are in no earlier attempt")
         parser.add_argument("--enqueue", action="store_true", help="leave the delivery to running workers")
         parser.add_argument("--wait", action="store_true", help="with --enqueue: watch until the workers are done")
         parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with correlated(new_id()):
-            attempt = self._launch(options["id"], dry_run=options["dry_run"])
+            attempt = self._launch(options["id"], dry_run=options["dry_run"], new_only=options["new_only"])
         if not options["enqueue"]:
             [attempt] = delivery.deliver([attempt])
         elif options["wait"]:
@@ -37,11 +38,11 @@ class Command(BaseCommand):
         if delivered and not delivery.succeeded([attempt]):
             raise SystemExit(1)
 
-    def _launch(self, pk: int, *, dry_run: bool) -> Any:
+    def _launch(self, pk: int, **options: bool) -> Any:
         mailing = Mailing.objects.select_related("message", "owner").filter(pk=pk).first()
         if not mailing:
             raise CommandError(_("There is no mailing %s.") % pk, returncode=2)
         try:
-            return lifecycle.launch(mailing, None, dry_run=dry_run)
+            return lifecycle.launch(mailing, None, **options)
         except lifecycle.LifecycleError as error:
             raise CommandError(str(error), returncode=2) from error

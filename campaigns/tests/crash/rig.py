@@ -1,41 +1,60 @@
-"""Real processes: a mail server that journals what it takes, workers to kill, and the audit of what they leave."""
+"""Real processes around a PostgreSQL of their own: a mail server that journals what it takes, workers, schedulers."""
 
 import os
-import signal
-import subprocess
+import socket
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
-from campaigns.models import MailingAttempt, MailingLog
-from campaigns.models.attempt import FINAL_COUNTERS
-from campaigns.models.log import Status
+from backoffice.embedded.processes import HOST, free_port
+from campaigns import lifecycle
+from campaigns.models import MailingAttempt
+from campaigns.tests import factories
+from campaigns.tests.crash.cluster import Cluster
+from campaigns.tests.crash.process import Process
+from campaigns.tests.crash.reconciler import reconcile
 
 CONNECTIONS = 8
 STALLED_SECONDS = 3
+EACH_SECOND = "0.017"
 
 
 class Rig:
-    """The mail server, its journal, and the workers that were started."""
+    """What runs, and the journal of what the mail server took."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        self.cluster = cluster
         self._folder = folder
         self._journal = folder / "journal"
         self._journal.touch()
-        self._processes: list[subprocess.Popen[str]] = []
-        self._port = ""
-        sink = self._start("-m", "campaigns.tests.crash.sink", str(self._journal))
-        assert sink.stdout
-        self._port = sink.stdout.readline().strip()
+        self._port = free_port()
+        self._processes: list[Process] = []
 
-    def worker(self) -> subprocess.Popen[str]:
-        return self._start("manage.py", "run_worker")
+    def sink(self, seconds: float = 0.005, greylisting: float = 0) -> Process:
+        """Start the mail server, or start it again.
+
+        A letter takes it so many seconds; it puts an address off until it has known it for `greylisting` seconds.
+        """
+        arguments = map(str, (self._journal, self._port, seconds, greylisting))
+        process = self._start("-m", "campaigns.tests.crash.sink", *arguments)
+        wait_until(self._is_answered, self.logs)
+        return process
+
+    def worker(self, **environment: str) -> Process:
+        return self.command("run_worker", **environment)
+
+    def scheduler(self) -> Process:
+        """Start a clock that looks each second."""
+        return self.command("run_scheduler", "--interval", EACH_SECOND, LOG_LEVEL="INFO")
+
+    def command(self, *arguments: str, **environment: str) -> Process:
+        """Start a command of manage.py."""
+        return self._start("manage.py", *arguments, "--skip-checks", **environment)  # which take 0.4 s of processor
 
     def taken(self) -> list[str]:
         """The addresses whose mail the server took, in order."""
@@ -46,104 +65,84 @@ class Rig:
         wait_until(lambda: len(self.taken()) >= number, self.logs)
 
     def wait_for_end(self, attempt: MailingAttempt) -> None:
-        wait_until(lambda: not MailingAttempt.objects.unfinished().filter(pk=attempt.pk).exists(), self.logs)
+        """Until it has ended, and nobody has a chunk of it any more."""
+        wait_until(lambda: _has_ended(attempt), self.logs)
+
+    def reconcile(self, *attempts: MailingAttempt, in_doubt: int = 0) -> Set[str]:
+        """Hold all that was launched against the journal; returns the addresses in doubt. Raises PromiseBroken."""
+        return reconcile(attempts, self.taken(), in_doubt)
 
     def logs(self) -> str:
-        return "\n".join(path.read_text()[-3000:] for path in sorted(self._folder.glob("*.log")))
+        return "\n".join(process.written[-3000:] for process in self._processes)
 
     def stop(self) -> None:
         for process in self._processes:
             process.kill()
-        for process in self._processes:
-            process.wait(10)
-            if process.stdout:
-                process.stdout.close()
 
-    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+    def _start(self, *arguments: str, **environment: str) -> Process:
         log = self._folder / f"{len(self._processes)}.log"
-        with log.open("w") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=settings.BASE_DIR,
-                env=os.environ | self._environment(),
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
+        process = Process([sys.executable, *arguments], self._environment() | environment, log)
         self._processes.append(process)
         return process
 
     def _environment(self) -> dict[str, str]:
-        database = connection.settings_dict
         return {
+            **os.environ,
+            **self.cluster.addresses,
             "DJANGO_SETTINGS_MODULE": "backoffice.settings",
-            "DEBUG": "True",
+            "ENV_FILE": os.devnull,
+            "DEBUG": "False",
+            "SECRET_KEY": settings.SECRET_KEY,
             "LOG_LEVEL": "WARNING",
-            "DB_HOST": str(database["HOST"]),
-            "DB_PORT": str(database["PORT"]),
-            "DB_NAME": str(database["NAME"]),
-            "DB_USER": str(database["USER"]),
-            "DB_PASSWORD": str(database["PASSWORD"]),
+            "REDIS_URL": "",
             "EMAIL_BACKEND": settings.SMTP_BACKEND,
-            "SMTP_HOST": "127.0.0.1",
-            "SMTP_PORT": self._port,
+            "SMTP_HOST": HOST,
+            "SMTP_PORT": str(self._port),
             "SMTP_USE_TLS": "False",
             "SMTP_USE_SSL": "False",
             "SMTP_USER": "",
             "SENDING_CONNECTIONS": str(CONNECTIONS),
+            "SENDING_RETRY_SECONDS": "1",
             "STALLED_WORKER_SECONDS": str(STALLED_SECONDS),
         }
 
+    def _is_answered(self) -> bool:
+        with suppress(OSError), socket.create_connection((HOST, self._port), timeout=1):
+            return True
+        return False
+
 
 @contextmanager
-def running(folder: Path) -> Iterator[Rig]:
-    rig = Rig(folder)
+def running(folder: Path, cluster: Cluster) -> Iterator[Rig]:
+    """No process outlives the block."""
+    rig = Rig(folder, cluster)
     try:
         yield rig
     finally:
         rig.stop()
 
 
-def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, seconds: float = 120) -> None:
+def launched(audience: int) -> MailingAttempt:
+    """An attempt with so many recipients, which waits for a worker."""
+    return lifecycle.launch(factories.mailing(audience=audience), None)
+
+
+def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, seconds: float = 90) -> None:
+    """Until it holds; while the database is away, it does not."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not _holds(condition):
         assert time.monotonic() < deadline, f"It did not happen.\n{explain()}"
-        time.sleep(0.005)
+        time.sleep(0.01)
 
 
-def freeze(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGSTOP)
+def _has_ended(attempt: MailingAttempt) -> bool:
+    unfinished = MailingAttempt.objects.unfinished().filter(pk=attempt.pk).exists()
+    return not unfinished and not attempt.chunks.filter(closed_at=None).exists()
 
 
-def thaw(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGCONT)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait(10)
-
-
-def end(process: subprocess.Popen[str]) -> int:
-    """Ask it to stop, and wait until it has."""
-    process.terminate()
-    return process.wait(30)
-
-
-def audit(attempt: MailingAttempt, taken: list[str], in_doubt: int) -> int:
-    """Compare what the mail server took with what the ledger says; returns how many rows are in doubt."""
-    by_address = Counter(taken)
-    rows = dict(MailingLog.objects.filter(attempt=attempt).values_list("email", "status"))
-    sent = {email for email, status in rows.items() if status == Status.SENT}
-    unconfirmed = {email for email, status in rows.items() if status == Status.UNCONFIRMED}
-    assert {email for email, times in by_address.items() if times > 1} == set(), "sent twice"
-    assert sent - by_address.keys() == set(), "the ledger says sent, and the server never took it"
-    assert by_address.keys() - sent - unconfirmed == set(), "the server took it, and the ledger does not know"
-    assert len(unconfirmed) <= in_doubt
-    attempt = MailingAttempt.objects.get(pk=attempt.pk)
-    assert attempt.finished_at
-    assert attempt.open == 0
-    assert (attempt.sent, attempt.unconfirmed) == (len(sent), len(unconfirmed))
-    assert sum(getattr(attempt, name) for name in FINAL_COUNTERS) == attempt.total == len(rows)
-    assert not attempt.chunks.filter(closed_at=None).exists()
-    return len(unconfirmed)
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return False

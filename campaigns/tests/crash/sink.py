@@ -1,6 +1,7 @@
 """A mail server as a process of its own: it has each address on disk before it says 250.
 
-python -m campaigns.tests.crash.sink JOURNAL prints its port and runs until it is ended.
+python -m campaigns.tests.crash.sink JOURNAL PORT SECONDS GREYLISTING runs until it is ended. A letter takes it so many
+seconds, and an address is put off until it has been known for so many (0: it takes all at once).
 """
 
 # ruff: noqa: N802 - aiosmtpd finds its handlers by these names
@@ -8,32 +9,44 @@ python -m campaigns.tests.crash.sink JOURNAL prints its port and runs until it i
 import asyncio
 import os
 import sys
-from typing import BinaryIO
+import time
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
-class Journal:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+class Sink:
+    def __init__(self, journal: str, seconds: float, greylisting: float) -> None:
+        self._journal = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self._seconds, self._greylisting = seconds, greylisting
+        self._known: dict[str, float] = {}
+
+    async def handle_EHLO(
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        now = time.monotonic()
+        if now - self._known.setdefault(address, now) < self._greylisting:
+            return "451 4.7.1 Greylisted, try again later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
-        self._file.write(f"{','.join(envelope.rcpt_tos)}\n".encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        os.write(self._journal, f"{','.join(envelope.rcpt_tos)}\n".encode())
+        os.fsync(self._journal)
         # A server takes its time, and a worker that is killed has letters on their way.
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(self._seconds)
         return "250 OK"
 
 
-async def serve(path: str) -> None:
-    with open(path, "ab") as file:  # noqa: PTH123
-        journal = Journal(file)
-        server = await asyncio.get_running_loop().create_server(lambda: SMTP(journal), "127.0.0.1", 0)
-        sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-        sys.stdout.flush()
-        await server.serve_forever()
+async def serve(sink: Sink, port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(sink), "127.0.0.1", port)
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(Sink(sys.argv[1], float(sys.argv[3]), float(sys.argv[4])), int(sys.argv[2])))

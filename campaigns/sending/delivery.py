@@ -1,0 +1,120 @@
+"""One chunk on its way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from campaigns.models.log import Status
+from campaigns.sending import retries
+from campaigns.sending.ledger import Lease, Ready, Settlement
+from campaigns.sending.letters import Composer, Letter
+from campaigns.sending.line import Parcel, Told
+from campaigns.sending.outcomes import Failures, NotComposed, Outcome, TransportDown
+from campaigns.sending.recorder import Recorder
+
+if TYPE_CHECKING:
+    from campaigns.models import MailingAttempt
+
+# Letters that a dry run composes before it lets others work.
+REHEARSED_AT_ONCE = 50
+
+
+class Assignment:
+    """What a worker keeps of an attempt while it delivers chunks of it. Raises what Composer does."""
+
+    def __init__(self, attempt: MailingAttempt) -> None:
+        self.attempt = attempt
+        self.composer = Composer(attempt)
+        self.failures = Failures()
+
+
+class ChunkDelivery:
+    """Hands out the letters of a chunk, and takes back what became of each."""
+
+    def __init__(self, assignment: Assignment, lease: Lease, rows: deque[Ready], recorder: Recorder) -> None:
+        self._assignment, self._lease, self._rows, self._recorder = assignment, lease, rows, recorder
+        self._compose_letter = assignment.composer.compose
+        self.down: TransportDown | None = None
+        self._stopped = False
+        self._out = 0
+        self._done = asyncio.Event()
+
+    async def finished(self) -> None:
+        """Wait until all is sent, or nothing more may be and nothing is out."""
+        self._check()
+        await self._done.wait()
+
+    async def rehearse(self) -> None:
+        """Compose every letter and send none: a dry run opens no connection."""
+        while parcel := self.next():
+            self._recorder.settle(self._lease, Settlement(parcel.row, Status.DRY_RUN))
+            if parcel.row % REHEARSED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped
+
+    @property
+    def waiting(self) -> int:
+        return 0 if self._stopped else len(self._rows)
+
+    def next(self) -> Parcel | None:
+        while self._rows and not self._stopped:
+            row = self._rows.popleft()
+            if letter := self._compose(row):
+                self._out += 1
+                return Parcel(letter, row.to.row, row.tries, self)
+        self._check()
+        return None
+
+    def mark(self, row: int, told: Told) -> None:
+        self._recorder.mark(self._lease, row, told)
+
+    def settle(self, parcel: Parcel, outcome: Outcome | None) -> None:
+        if outcome:
+            self._record(parcel, outcome)
+        elif parcel.marked:
+            self._recorder.release(self._lease, parcel.row)
+        self._out -= 1
+        self._check()
+
+    def stop(self, reason: TransportDown | None = None) -> None:
+        self._stopped = True
+        self.down = self.down or reason
+        self._check()
+
+    def abandon(self, reason: TransportDown) -> None:
+        self.stop(reason)
+        self._done.set()
+
+    def _check(self) -> None:
+        if self._out == 0 and (self._stopped or not self._rows):
+            self._done.set()
+
+    def _compose(self, row: Ready) -> Letter | None:
+        if not row.exists:
+            self._not_sent(row, Outcome(Status.SKIPPED, "The recipient has been deleted."))
+            return None
+        try:
+            return self._compose_letter(row.to, timezone.now())
+        except NotComposed as error:
+            self._not_sent(row, Outcome(Status.ERROR, str(error)))
+            return None
+
+    def _not_sent(self, row: Ready, outcome: Outcome) -> None:
+        self._recorder.settle(self._lease, Settlement(row.to.row, *outcome, row.tries))
+
+    def _record(self, parcel: Parcel, outcome: Outcome) -> None:
+        status, detail = outcome
+        tries, pause = parcel.tries + 1, None
+        if status == Status.DEFERRED:
+            pause = retries.pause_after(tries)
+            status = Status.ERROR if pause is None else status
+        self._recorder.settle(self._lease, Settlement(parcel.row, status, detail, tries, pause))
+        if reason := self._assignment.failures.note(outcome):
+            self.stop(reason)

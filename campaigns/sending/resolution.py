@@ -1,0 +1,108 @@
+"""What becomes of rows that nobody has in flight, by a person's word or when the mailing's time is over."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from campaigns.models import Chunk, Mailing, MailingAttempt, MailingLog
+from campaigns.models.attempt import Status as AttemptStatus
+from campaigns.models.log import Status
+from campaigns.sending.ledger import finish
+
+COUNTERS = {Status.ERROR: "errors", Status.UNCONFIRMED: "unconfirmed"}
+# Chunks that one transaction closes (50,000 rows: 0.2 s).
+CLOSE_CHUNKS = 50
+
+
+def end_overdue() -> None:
+    """Cancel the attempts of mailings whose time is over, and close all that cancelled attempts still have open.
+
+    Any number of processes may do it at once, as often as they like.
+    """
+    for attempt in MailingAttempt.objects.overdue().select_related("mailing__owner"):
+        MailingAttempt.objects.overdue().filter(pk=attempt.pk).cancel(_reason(attempt.mailing))
+    for attempt in MailingAttempt.objects.unfinished().filter(status=AttemptStatus.CANCELLED):
+        close_cancelled(attempt.pk)
+
+
+def _reason(mailing: Mailing) -> str:
+    end = timezone.localtime(mailing.end_at, ZoneInfo(mailing.owner.time_zone))
+    when = {"end": date_format(end, "DATETIME_FORMAT"), "zone": mailing.owner.time_zone}
+    return _("Its time was over at %(end)s (%(zone)s).") % when
+
+
+def close_cancelled(attempt: int) -> None:
+    """Close what a cancelled attempt has not in flight, and the attempt itself if nothing else is open.
+
+    Never waits: chunks that a worker is writing to are closed by that worker.
+    """
+    after: int | None = 0
+    while after is not None:
+        after = _close_next(attempt, after)
+    with transaction.atomic():
+        finish(attempt)
+
+
+@transaction.atomic
+def _close_next(attempt: int, after: int) -> int | None:
+    """Close some chunks whose ids are greater than `after`; returns the last of them, or None if there was none."""
+    open_ones = Chunk.objects.filter(attempt=attempt, closed_at=None, pk__gt=after).order_by("pk")
+    chunks = list(open_ones.select_for_update(skip_locked=True)[:CLOSE_CHUNKS])
+    if not chunks:
+        return None
+    count = sum(_close_waiting(chunk) for chunk in chunks)
+    cancelled = MailingAttempt.objects.filter(pk=attempt, status=AttemptStatus.CANCELLED)
+    if not cancelled.update(cancelled=F("cancelled") + count):
+        transaction.set_rollback(True)
+        return None
+    return chunks[-1].pk
+
+
+def _close_waiting(chunk: Chunk) -> int:
+    rows = MailingLog.objects.filter(attempt=chunk.attempt_id, pk__range=(chunk.first_id, chunk.last_id))
+    still_open = rows.filter(status__in=MailingLog.OPEN)
+    waiting = still_open.exclude(pk__in=chunk.in_flight)
+    count: int = waiting.update(status=Status.CANCELLED, attention=None, retry_at=None, settled_at=Now())
+    if not chunk.in_flight or not still_open.exists():
+        Chunk.objects.filter(pk=chunk.pk).update(closed_at=Now(), in_flight=[])
+    return count
+
+
+@transaction.atomic
+def reopen(attempt: int, status: Status) -> list[int]:
+    """Open an ended attempt's rows of that status, ERROR or UNCONFIRMED, once more; returns their chunks.
+
+    The rows keep their Message-ID, so a server or a person can see that it is the same letter.
+    """
+    counter = COUNTERS[status]
+    chunks = Chunk.objects.filter(attempt=attempt).order_by("pk").select_for_update()
+    within = MailingLog.objects.filter(attempt=attempt, attention=status, pk__gte=OuterRef("first_id"))
+    reopened = list(chunks.filter(Exists(within.filter(pk__lte=OuterRef("last_id")))).values_list("pk", flat=True))
+    rows = MailingLog.objects.filter(attempt=attempt, attention=status)
+    count = rows.update(status=Status.PENDING, attention=None, detail="", tries=0, settled_at=None)
+    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
+    changes: dict[str, Any] = {counter: F(counter) - count, "status": AttemptStatus.QUEUED, "finished_at": None}
+    if not count or not ended.update(**changes, server_response=""):
+        transaction.set_rollback(True)
+        return []
+    Chunk.objects.filter(pk__in=reopened).update(closed_at=None)
+    return reopened
+
+
+@transaction.atomic
+def confirm(attempt: int, detail: str) -> int:
+    """Take an ended attempt's UNCONFIRMED rows for SENT, because a person knows; returns how many."""
+    rows = MailingLog.objects.filter(attempt=attempt, attention=Status.UNCONFIRMED)
+    count: int = rows.update(status=Status.SENT, attention=None, detail=detail)
+    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
+    if not ended.update(sent=F("sent") + count, unconfirmed=F("unconfirmed") - count):
+        transaction.set_rollback(True)
+        return 0
+    ended.judge()
+    return count
