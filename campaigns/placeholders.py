@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 FIELDS = ("email", "full_name", "comment")
 ATTRIBUTE = "attributes."
 
-BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# Never over another pair of braces: 100 kB of them would take minutes to read.
+BRACES = re.compile(r"\{\{((?:(?!\{\{).)*?)\}\}", re.DOTALL)
 _CONTENT = re.compile(
     r"""\s*(?P<name>[A-Za-z_][\w.-]*)\s*(?:\|\s*default:\s*(?P<quote>["'“”])(?P<default>[^"'“”]*)["'“”]\s*)?"""
 )
@@ -62,14 +63,17 @@ def parse(text: str) -> list[Part]:
 def _parts(text: str) -> Iterator[Part]:
     position = 0
     for match in BRACES.finditer(text):
-        if match.start() > position:
-            yield text[position : match.start()]
+        yield from _literal(text[position : match.start()])
         yield _placeholder(match[1])
         position = match.end()
-    if "{{" in text[position:]:
+    yield from _literal(text[position:])
+
+
+def _literal(text: str) -> Iterator[str]:
+    if "{{" in text:
         raise ValidationError(_("A “{{” is not closed: write }} after the name."))
-    if position < len(text):
-        yield text[position:]
+    if text:
+        yield text
 
 
 def _placeholder(content: str) -> Placeholder:

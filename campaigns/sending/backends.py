@@ -23,6 +23,7 @@ class BackendConnection:
     def __init__(self, alias: str) -> None:
         self._alias = alias
         self._backend: Any = None
+        self._retired = False
 
     async def open(self) -> None:
         """Raises TransportDown."""
@@ -34,7 +35,7 @@ class BackendConnection:
 
     async def serve(self, line: Line) -> None:
         """Send until there is nothing to send for a while."""
-        while parcel := await line.take(settings.SENDING_IDLE_SECONDS):
+        while not self._retired and (parcel := await line.take(settings.SENDING_IDLE_SECONDS)):
             marked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             parcel.mark(marked.set_result)
             if parcel.granted(await marked):
@@ -45,6 +46,10 @@ class BackendConnection:
     async def close(self) -> None:
         """Let go of the backend."""
         await asyncio.to_thread(self._backend.close)
+
+    def retire(self) -> None:
+        """Begin no other letter."""
+        self._retired = True
 
     def expire(self) -> None:
         """A backend keeps its own timeouts."""

@@ -11,19 +11,22 @@ from django.conf import settings
 from campaigns.sending.backends import BackendConnection
 from campaigns.sending.line import Line
 from campaigns.sending.outcomes import TransportDown, readable
+from campaigns.sending.slots import Slot, Slots
 from campaigns.sending.smtp import SmtpConnection
 
 logger = logging.getLogger(__name__)
 
 
 class Connection(Protocol):
-    """A way out for letters: opened once, serves the line until it has had enough, closed."""
+    """A way out for letters: opened once, serves the line until it has had enough or is told to retire, closed."""
 
     async def open(self) -> None: ...
 
     async def serve(self, line: Line) -> None: ...
 
     async def close(self) -> None: ...
+
+    def retire(self) -> None: ...
 
     def expire(self) -> None: ...
 
@@ -37,21 +40,28 @@ def connection(alias: str = "default") -> Connection:
 
 
 class Connections:
-    """Keeps as many connections on the line as there is work for, up to the limit."""
+    """Keeps as many connections on the line as there is work for, up to the limit and the places there are."""
 
-    def __init__(self, line: Line, limit: int) -> None:
-        self._line, self._limit = line, limit
+    def __init__(self, line: Line, slots: Slots, limit: int) -> None:
+        self._line, self._slots, self._limit = line, slots, limit
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, Slot] = {}
         self._opening = 0
         self._watch: asyncio.Task[None] | None = None
 
-    def want(self, letters: int) -> None:
-        """There are so many letters to send."""
+    def adjust(self) -> None:
+        """There are letters to send, or other places for connections than before."""
+        for served, slot in self._open.items():
+            if slot.revoked:
+                served.retire()
+        letters = self._line.waiting
+        self._slots.want(min(self._limit, max(letters, len(self._tasks))))
         for _ in range(min(self._limit - len(self._tasks), letters)):
-            task = asyncio.create_task(self._guarded(), name="connection")
+            if (place := self._slots.take()) is None:
+                break
+            task = asyncio.create_task(self._guarded(place), name="connection")
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
         if self._watch is None:
             self._watch = asyncio.create_task(self._expire())
 
@@ -63,16 +73,22 @@ class Connections:
         if self._watch:
             self._watch.cancel()
 
-    async def _guarded(self) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.want(len(self._tasks))
+
+    async def _guarded(self, slot: Slot) -> None:
         try:
-            await self._keep_serving()
+            await self._keep_serving(slot)
         except Exception as error:
             # A fault of ours, and no reason to hang: the attempt pauses, and what was in flight stays in doubt.
             logger.exception("A connection failed")
             self._line.abandon(TransportDown(f"The worker failed: {readable(repr(error))}"))
+        finally:
+            self._slots.give(slot)
 
-    async def _keep_serving(self) -> None:
-        while self._line.has_work():
+    async def _keep_serving(self, slot: Slot) -> None:
+        while self._line.waiting and not slot.revoked:
             fresh = connection()
             self._opening += 1
             try:
@@ -82,14 +98,14 @@ class Connections:
                 return
             finally:
                 self._opening -= 1
-            await self._serve(fresh)
+            await self._serve(fresh, slot)
 
-    async def _serve(self, fresh: Connection) -> None:
-        self._open.add(fresh)
+    async def _serve(self, fresh: Connection, slot: Slot) -> None:
+        self._open[fresh] = slot
         try:
             await fresh.serve(self._line)
         finally:
-            self._open.discard(fresh)
+            del self._open[fresh]
             await fresh.close()
 
     def _could_not_open(self, reason: TransportDown) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -16,7 +15,8 @@ from campaigns.models.log import Status
 from campaigns.sending import failpoints, ledger
 from campaigns.sending.connections import Connections
 from campaigns.sending.delivery import Assignment, ChunkDelivery
-from campaigns.sending.ledger import Lease, Settlement
+from campaigns.sending.ledger import Closed, Lease, Settlement
+from campaigns.sending.limits import Limits
 from campaigns.sending.line import Line
 from campaigns.sending.outcomes import NotComposed, TransportDown
 from campaigns.sending.recorder import Recorder
@@ -41,7 +41,9 @@ class Engine:
         # Writing an audience takes a while: a thread of its own, so that no letter waits for it.
         self.expander = Recorder()
         self.line = Line()
-        self.connections = Connections(self.line, settings.SENDING_CONNECTIONS)
+        self.limits = Limits(self._limits_changed)
+        self.connections = Connections(self.line, self.limits.slots, settings.SENDING_CONNECTIONS)
+        self.limits.start()
         self.draining = False
         self._deliveries: set[ChunkDelivery] = set()
         self._assignments: dict[int, Assignment] = {}
@@ -64,30 +66,37 @@ class Engine:
             failpoints.reach("after-claim")
         if lease is None:
             return None
-        if lease.attempt_runs:
-            await self._send(lease)
+        held_for = await self._send(lease) if lease.attempt_runs else None
         closed = await self.recorder.call(ledger.close, lease)
-        if closed is None or not closed.open:
-            return None
-        if self.draining:
-            return Again()
-        # Who resumes a paused attempt enqueues its chunks; until then they would come back at once, again and again.
-        return Again(closed.retry_at) if closed.status == AttemptStatus.RUNNING and closed.retry_at else None
+        return self._again(closed, held_for) if closed and closed.open else None
 
     async def aclose(self) -> None:
         """Let go of the database and the mail server."""
         await self.connections.aclose()
+        await self.limits.aclose()
         await self.recorder.aclose()
         await self.expander.aclose()
 
-    async def _send(self, lease: Lease) -> None:
+    def _again(self, closed: Closed, held_for: float | None) -> Again | None:
+        """When the rows that are still open want to be delivered, by the database's clock."""
+        if self.draining:
+            return Again()
+        # Who resumes a paused attempt enqueues its chunks; until then they would come back at once, again and again.
+        if closed.status != AttemptStatus.RUNNING:
+            return None
+        held_until = None if held_for is None else closed.now + timedelta(seconds=held_for)
+        at = min(filter(None, (closed.retry_at, held_until)), default=None)
+        return Again(at) if at else None
+
+    async def _send(self, lease: Lease) -> float | None:
+        """Send what is ready; returns the seconds after which what limits hold back may have a chance."""
         try:
             assignment = await self._assignment(lease.attempt)
         except (NotComposed, ValidationError) as error:
             await self._can_not_compose(lease, f"No letter can be written: {_sentence(error)}")
-            return
-        rows = deque(await self.recorder.call(ledger.ready, lease))
-        delivery = ChunkDelivery(assignment, lease, rows, self.recorder)
+            return None
+        rows = await self.recorder.call(ledger.ready, lease)
+        delivery = ChunkDelivery(assignment, lease, rows, self.recorder, self.limits)
         self._deliveries.add(delivery)
         if self.draining:
             delivery.stop()
@@ -98,14 +107,21 @@ class Engine:
         await self.recorder.flush(lease)
         if delivery.down:
             await self._pause(lease.attempt, delivery.down)
+        return delivery.held_for()
 
     async def _queue(self, delivery: ChunkDelivery) -> None:
         self.line.add(delivery)
         try:
-            self.connections.want(delivery.waiting)
+            self.connections.adjust()
             await delivery.finished()
         finally:
             self.line.remove(delivery)
+
+    def _limits_changed(self) -> None:
+        for delivery in self._deliveries:
+            delivery.reconsider()
+        self.connections.adjust()
+        self.line.changed()
 
     async def _assignment(self, attempt: int) -> Assignment:
         """What is sent never changes once it is launched, so it is read and prepared once."""

@@ -75,11 +75,12 @@ class Written(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """What was found: the attempt's status, how many rows are open, and when a deferred one wants to be tried."""
+    """What was found, and when: the attempt's status, how many rows are open, and when a deferred one is due."""
 
     status: str
     open: int
     retry_at: datetime | None
+    now: datetime
 
 
 @transaction.atomic
@@ -183,9 +184,7 @@ def _prepared() -> Iterator[psycopg.Cursor[Any]]:
 
 def _columns(entries: dict[Lease, Entries]) -> dict[str, str]:
     # Two leases of one chunk may be in the same group, so outcomes name their lease by its position.
-    settled = [
-        (position, one) for position, entry in enumerate(entries.values(), start=1) for one in entry.settlements
-    ]
+    settled = [(position, one) for position, entry in enumerate(entries.values(), start=1) for one in entry.settlements]
     return {
         "chunks": _array(lease.chunk for lease in entries),
         "numbers": _array(lease.number for lease in entries),
@@ -276,17 +275,18 @@ def close(lease: Lease) -> Closed | None:
     What a cancelled attempt has left open is cancelled first.
     """
     held = Chunk.objects.filter(pk=lease.chunk, lease=lease.number, closed_at=None).select_for_update(of=("self",))
-    status = held.values_list("attempt__status", flat=True).first()
-    if status is None:
+    found = held.values_list("attempt__status", Now()).first()
+    if found is None:
         return None
+    status, now = found
     if status == AttemptStatus.CANCELLED:
         _cancel_open(lease)
     rows = _rows(lease).filter(status__in=MailingLog.OPEN)
-    found = rows.aggregate(open=Count("pk"), retry_at=Min("retry_at", filter=Q(status=Status.DEFERRED)))
-    if not found["open"]:
+    left = rows.aggregate(open=Count("pk"), retry_at=Min("retry_at", filter=Q(status=Status.DEFERRED)))
+    if not left["open"]:
         Chunk.objects.filter(pk=lease.chunk).update(closed_at=Now(), in_flight=[])
         finish(lease.attempt)
-    return Closed(status, **found)
+    return Closed(status, now=now, **left)
 
 
 def _cancel_open(lease: Lease) -> None:

@@ -118,9 +118,10 @@ class Line:
         """Whether nothing comes any more."""
         return self._closed
 
-    def has_work(self) -> bool:
-        """Whether somebody who took now would get something."""
-        return bool(self._returned) or any(delivery.waiting for delivery in self._deliveries)
+    @property
+    def waiting(self) -> int:
+        """How many letters may be taken now."""
+        return len(self._returned) + sum(delivery.waiting for delivery in self._deliveries)
 
     def give_back(self, parcel: Parcel) -> None:
         """The server has nothing of it: another connection may have it."""

@@ -1,5 +1,6 @@
 """From what the mail server said, or did not say, to what becomes of the ledger row. No input or output here."""
 
+import re
 from typing import NamedTuple
 
 from campaigns.models.log import Status
@@ -14,16 +15,21 @@ class NotComposed(Exception):
 
 
 class Outcome(NamedTuple):
-    """What became of one letter. `detail` is the reply, or the reason, as a person may read it."""
+    """What became of one letter.
+
+    `detail` is the reply, or the reason, as a person may read it; `slows`: the server asks for less mail to the domain.
+    """
 
     status: Status
     detail: str = ""
+    slows: bool = False
 
 
 DETAIL_LENGTH = 500
 # When so many of the last letters of an attempt failed, the fault is hardly the recipients'.
 WINDOW, MOST = 100, 80
 
+_ENHANCED_4_7 = re.compile(rb"\s*4\.7\.\d{1,3}(\s|$)")
 _BY_CLASS = {2: Status.SENT, 4: Status.DEFERRED, 5: Status.ERROR}
 
 
@@ -47,12 +53,17 @@ class Failures:
 
 def reply(code: int, text: bytes) -> Outcome:
     """The outcome of a reply to the final dot (RFC 5321, 4.2.1): 2xx, 4xx or 5xx; any other says nothing."""
-    return Outcome(_BY_CLASS.get(code // 100, Status.UNCONFIRMED), said(code, text))
+    return Outcome(_BY_CLASS.get(code // 100, Status.UNCONFIRMED), said(code, text), slows(code, text))
 
 
 def refusal(code: int, text: bytes) -> Outcome:
     """The outcome of an unwanted reply to MAIL, RCPT or DATA: whatever it is, nothing was sent."""
-    return Outcome(Status.ERROR if code // 100 == 5 else Status.DEFERRED, said(code, text))
+    return Outcome(Status.ERROR if code // 100 == 5 else Status.DEFERRED, said(code, text), slows(code, text))
+
+
+def slows(code: int, text: bytes) -> bool:
+    """Whether this reply asks for less mail: 421 (RFC 5321, 3.8) or an enhanced status of 4.7.x (RFC 3463, 3.8)."""
+    return code == 421 or (code // 100 == 4 and _ENHANCED_4_7.match(text) is not None)
 
 
 def said(code: int, text: bytes) -> str:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from django.conf import settings
 
 from campaigns.sending.session import Session
 
-_ENHANCED_4_7 = re.compile(r"4\.7\.\d{1,3}(\s|$)")
 REASON_LENGTH = 500
-
-
-def slows(code: int, text: str) -> bool:
-    """Whether this reply asks for less mail: 421 (RFC 5321, 3.8) or an enhanced status of 4.7.x (RFC 3463, 3.8)."""
-    return code == 421 or (code // 100 == 4 and _ENHANCED_4_7.match(text.lstrip()) is not None)
 
 
 class Slowdowns:

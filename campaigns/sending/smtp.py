@@ -64,6 +64,11 @@ class SmtpConnection:
             await asyncio.wait([self._ended], timeout=GOODBYE_SECONDS)
         self._wire.abort()
 
+    def retire(self) -> None:
+        """Finish the letter that is on its way, and begin no other."""
+        self._left = 0
+        self._changed()
+
     def expire(self) -> None:
         """Give up if the server has owed a reply for too long."""
         self._wire.expire()

@@ -28,10 +28,9 @@ class Worker:
 
     async def waits_until(self, holds: Callable[[], bool]) -> None:
         """Wait for changes until it holds."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not holds():
-                self._changed.clear()
-                await self._changed.wait()
+        while not holds():
+            self._changed.clear()
+            await self._changed.wait()
 
     async def begins(self, letters: int = 1, domain: str = "a.example") -> None:
         """Begin so many letters, however long that takes."""
@@ -69,14 +68,15 @@ type Scene[T] = Callable[..., Awaitable[T]]
 
 
 def play[T](scene: Scene[T], workers: int = 1) -> T:
-    """Run the scene with so many workers, each with a session of its own."""
+    """Run the scene with so many workers, each with a session of its own. Raises TimeoutError when it hangs."""
 
     async def run() -> T:
         cast = [Worker() for _ in range(workers)]
         for worker in cast:
             worker.limits.start()
         try:
-            return await scene(*cast)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await scene(*cast)
         finally:
             for worker in cast:
                 await worker.limits.aclose()

@@ -181,7 +181,7 @@ def test_a_strange_2xx_before_the_letter_never_counts_as_sent(
 
 
 def test_a_server_that_ends_the_connection_politely_is_called_again(server: MailServer, settings: Settings) -> None:
-    settings.SENDING_RETRY_SECONDS = 0
+    settings.SENDING_RETRY_SECONDS, settings.SENDING_SLOWDOWN_SECONDS = 0, 1
     server.at_rcpt["ann@example.com"] = ["421 4.3.2 closing"]
     attempt = sent(to("ann@example.com", "bob@example.com"))
     assert (attempt.status, server.addresses.total()) == ("success", 2)

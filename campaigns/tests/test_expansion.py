@@ -1,14 +1,19 @@
 """A large audience is written into the ledger by a worker, slice by slice, while sending begins."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection, connections, transaction
 from pytest_django import Settings
 
 from campaigns import lifecycle
-from campaigns.models import MailingAttempt
+from campaigns.lifecycle import NobodyToSendTo
+from campaigns.models import Mailing, MailingAttempt, Recipient
 from campaigns.models.log import Status
 from campaigns.sending import audience, jobs, ledger
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
+from campaigns.tests.processes import wait_until
 from campaigns.tests.worker import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,3 +81,135 @@ def test_a_cancelled_attempt_gets_no_more_rows() -> None:
     attempt.refresh_from_db()
     assert (attempt.status, attempt.total, attempt.cancelled) == ("cancelled", 20, 20)
     assert attempt.finished_at
+
+
+def test_a_slice_that_is_being_written_when_the_attempt_is_cancelled_is_given_up() -> None:
+    attempt = launched(50)
+
+    def write() -> None:
+        try:
+            audience.expand(attempt.pk, [], 20, 1000)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            MailingAttempt.objects.filter(pk=attempt.pk).cancel()
+            writing = pool.submit(write)
+            wait_until(_somebody_waits_for_a_lock)
+        with pytest.raises(audience.ExpandedElsewhere):
+            writing.result(30)
+    assert not attempt.logs.exists()
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(waiting)
+        return cursor.fetchone() is not None
+
+
+# Late recipients
+
+
+@pytest.fixture(params=[1, 5000], ids=["by a worker", "at once"])
+def _either_way(request: pytest.FixtureRequest, settings: Settings) -> None:
+    settings.SENDING_INLINE_ROWS = request.param
+
+
+def sent(mailing: Mailing, **options: bool) -> MailingAttempt:
+    attempt = lifecycle.launch(Mailing.objects.get(pk=mailing.pk), None, **options)
+    work()
+    attempt.refresh_from_db()
+    return attempt
+
+
+def add(mailing: Mailing, *people: Recipient) -> None:
+    mailing.recipients.add(*people)
+
+
+def emails(attempt: MailingAttempt) -> set[str]:
+    return set(attempt.logs.values_list("email", flat=True))
+
+
+@pytest.mark.usefixtures("_either_way")
+def test_only_who_came_late_gets_the_letter(server: MailServer) -> None:
+    mailing = factories.mailing(audience=45)
+    sent(mailing)
+    late = factories.recipients(mailing.owner, 25)
+    add(mailing, *late)
+    attempt = sent(mailing, new_only=True)
+    assert (attempt.status, attempt.total, attempt.sent, attempt.new_only) == ("success", 25, 25, True)
+    assert emails(attempt) == {person.email for person in late}
+    assert set(server.addresses.values()) == {1}
+
+
+@pytest.mark.usefixtures("_either_way")
+def test_who_is_in_any_earlier_attempt_is_not_new(server: MailServer) -> None:
+    mailing = factories.mailing(audience=3)
+    for _ in range(2):
+        sent(mailing, new_only=True)
+        add(mailing, factories.recipient(mailing.owner))
+    assert sent(mailing, new_only=True).total == 1
+    assert server.addresses.total() == len(server.addresses) == 5
+
+
+def test_who_failed_before_is_not_new(server: MailServer) -> None:
+    mailing = factories.mailing(audience=[person := factories.recipient(factories.user(), "bad@example.com")])
+    server.at_rcpt[person.email] = ["550 no such user"]
+    assert sent(mailing).errors == 1
+    with pytest.raises(NobodyToSendTo):
+        sent(mailing, new_only=True)
+
+
+def test_who_is_in_a_dry_run_only_is_new(server: MailServer) -> None:
+    mailing = factories.mailing(audience=3)
+    sent(mailing, dry_run=True)
+    assert sent(mailing, new_only=True).sent == 3
+
+
+def test_a_dry_run_may_be_for_new_recipients_only(server: MailServer) -> None:
+    mailing = factories.mailing(audience=3)
+    sent(mailing)
+    add(mailing, factories.recipient(mailing.owner))
+    assert sent(mailing, new_only=True, dry_run=True).dry_runs == 1
+    assert sent(mailing, new_only=True).sent == 1
+
+
+def test_who_is_in_an_attempt_of_another_mailing_is_new(server: MailServer) -> None:
+    owner = factories.user()
+    people = factories.recipients(owner, 3)
+    sent(factories.mailing(owner, people))
+    assert sent(factories.mailing(owner, people), new_only=True).sent == 3
+
+
+def test_a_launch_to_new_recipients_when_nobody_is_new_is_refused_and_changes_nothing(server: MailServer) -> None:
+    mailing = factories.mailing(audience=3, name="Spring")
+    sent(mailing)
+    with pytest.raises(NobodyToSendTo, match="“Spring” has no new recipients"):
+        sent(mailing, new_only=True)
+    assert (mailing.attempts.count(), Mailing.objects.get(pk=mailing.pk).status) == (1, "finished")
+
+
+def test_an_address_that_got_the_letter_does_not_get_it_again_as_another_owners(server: MailServer) -> None:
+    bob, ann = factories.user(), factories.user()
+    # Imported first, added last.
+    same = factories.recipient(bob, "SAME@example.com")
+    mailing = factories.mailing(ann, [factories.recipient(ann, "same@example.com")])
+    sent(mailing)
+    add(mailing, same, factories.recipient(bob, "other@example.com"))
+    attempt = sent(mailing, new_only=True)
+    assert (attempt.sent, attempt.skipped) == (1, 1)
+    assert server.addresses.total() == 2
+
+
+def test_newcomers_are_counted() -> None:
+    mailing = factories.mailing(audience=3)
+    attempt = lifecycle.launch(mailing, None, dry_run=True)
+    audience.expand(attempt.pk, [], 20, 1000)
+    assert audience.count_newcomers(mailing.pk) == 3
+    attempt = lifecycle.launch(mailing, None)
+    audience.expand(attempt.pk, [], 20, 1000)
+    add(mailing, factories.recipient(mailing.owner))
+    assert audience.count_newcomers(mailing.pk) == 1

@@ -73,7 +73,16 @@ def test_a_default_is_escaped_too() -> None:
     assert placeholders.render(parts, {}, escape) == "a &amp; b"
 
 
-@pytest.mark.parametrize("text", ["{{ full_name", "Dear {{ full_name }}, {{ email", "{{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ full_name",
+        "Dear {{ full_name }}, {{ email",
+        "{{",
+        "{{ full_name, {{ email }}",
+        pytest.param("{{" * 50_000, id="100 kB of them"),
+    ],
+)
 def test_braces_that_are_not_closed_are_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="not closed"):
         placeholders.parse(text)

@@ -9,7 +9,7 @@ from django.db import connection
 from campaigns.models import SendingLimit
 from campaigns.sending.limits import Limits
 from campaigns.sending.slots import SPACE
-from campaigns.tests.limited import PATIENCE_SECONDS, Unit, Worker, database, limit, play
+from campaigns.tests.limited import Unit, Worker, database, limit, play
 from campaigns.tests.processes import wait_until
 from campaigns.tests.test_limits import end_sessions
 
@@ -18,12 +18,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def connect_until(holds: Callable[[], bool], wanted: dict[Worker, int], most: int = 1000) -> None:
     """Let the workers connect as they want until it holds; there are never more connections than `most`."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not holds():
-            for worker, connections in wanted.items():
-                worker.connects(connections)
-            assert sum(len(worker.open) for worker in wanted) <= most
-            await asyncio.sleep(0.02)
+    while not holds():
+        for worker, connections in wanted.items():
+            worker.connects(connections)
+        assert sum(len(worker.open) for worker in wanted) <= most
+        numbers = [slot.number for worker in wanted for slot in worker.open if slot.number]
+        assert len(numbers) == len(set(numbers))
+        await asyncio.sleep(0.02)
 
 
 def test_without_a_limit_there_are_places_for_all() -> None:
@@ -70,6 +71,7 @@ def test_who_wants_few_leaves_the_rest_of_its_share_until_it_wants_more() -> Non
 
     async def scene(first: Worker, second: Worker) -> None:
         await connect_until(lambda: len(first.open) == 1, {first: 1}, most=10)
+        assert await database(places) == 2  # and the one that workers share
         await connect_until(lambda: len(second.open) == 5, {first: 1, second: 16}, most=10)
         await connect_until(lambda: len(first.open) == 5, {first: 16, second: 16}, most=10)
 
@@ -84,6 +86,28 @@ def test_who_has_nothing_to_send_leaves_all_places_to_the_others() -> None:
         await connect_until(lambda: len(second.open) == 10, {first: 0, second: 16}, most=10)
 
     play(scene, workers=2)
+
+
+def test_who_closes_connections_leaves_their_places() -> None:
+    limit(10, Unit.CONNECTIONS)
+
+    async def scene(first: Worker, second: Worker) -> None:
+        await connect_until(lambda: len(first.open) == 10, {first: 16}, most=10)
+        await connect_until(lambda: len(second.open) == 5, {first: 5, second: 5}, most=10)
+
+    play(scene, workers=2)
+
+
+def test_who_waits_is_told_of_a_place_and_who_has_one_that_it_is_revoked() -> None:
+    limit(10, Unit.CONNECTIONS)
+
+    async def scene(worker: Worker) -> None:
+        worker.limits.slots.want(10)
+        await worker.waits_until(lambda: worker.connects(10) == 10)
+        await database(lambda: SendingLimit.objects.update(maximum=9))
+        await worker.waits_until(lambda: any(slot.revoked for slot in worker.open))
+
+    play(scene)
 
 
 def test_the_places_of_a_worker_that_is_gone_are_free() -> None:

@@ -9,7 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns.models import DomainSlowdown
-from campaigns.sending.slowdowns import Slowdowns, slows
+from campaigns.sending.outcomes import slows
+from campaigns.sending.slowdowns import Slowdowns
 from campaigns.tests.limited import Worker, database, play
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +40,7 @@ def _pauses(settings: Settings) -> None:
     ],
 )
 def test_which_replies_ask_for_less_mail(code: int, text: str, expected: bool) -> None:
-    assert slows(code, text) is expected
+    assert slows(code, text.encode()) is expected
 
 
 def test_nothing_is_begun_to_a_slowed_domain_and_others_go_on() -> None:

@@ -60,7 +60,8 @@ def test_a_worker_whose_clock_is_wrong_puts_letters_off_for_as_long_as_any(bare_
     bare_rig.worker(SENDING_RETRY_SECONDS="600", **wrong(clock))
     wait_until(lambda: attempt.logs.filter(status=Status.DEFERRED).count() == 20, bare_rig.logs)
     now = timezone.now()
-    assert all(now < log.retry_at < now + A_WHILE for log in attempt.logs.all())
+    planned = [log.retry_at for log in attempt.logs.all() if log.retry_at]
+    assert now < min(planned) <= max(planned) < now + A_WHILE
 
 
 @pytest.mark.skipif(not FAKE_CLOCKS, reason="libfaketime is not installed (Debian: faketime).")
