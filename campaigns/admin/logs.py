@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,14 +25,24 @@ STATUS_COLOURS = {
 }
 
 
+class StatusFilter(ChoicesDropdownFilter):
+    """The few rows that want a person are looked up by the column that their index is on."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[MailingLog]) -> Any:
+        found = super().queryset(request, queryset)
+        few = [str(int(status)) for status in MailingLog.ATTENTION]
+        return found.filter(attention=self.value()) if self.value() in few else found
+
+
 @admin.register(MailingLog)
 class LogAdmin(ReadOnlyOfMailing):
     list_display = ("email", "status_badge", "detail", "tries", "settled_at", "mailing_and_attempt")
     list_filter_submit = True
-    list_filter = (("status", ChoicesDropdownFilter),)
+    list_filter = (("status", StatusFilter),)
     search_fields = ("email",)
     search_help_text = gettext_lazy("The whole or part of an address")
-    ordering = ("-id",)
+    # The latest first, by the index that also finds the rows of an attempt.
+    ordering = ("-attempt_id", "-recipient_id")
     fields = ("attempt", "recipient_id", "email", "status", "detail", "tries", "retry_at", "settled_at")
 
     def get_queryset(self, request: HttpRequest) -> Any:

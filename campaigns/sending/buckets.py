@@ -36,8 +36,8 @@ async def take(session: Session, wanted: Mapping[str, int]) -> list[Grant]:
     for it, or none at all. A domain without any limit is left out of the answer. Raises psycopg.Error.
     """
     asked = {"domains": list(wanted), "wanted": list(wanted.values())}
-    await session.execute(_OPEN, asked)
-    rows = await (await session.execute(_TAKE, asked)).fetchall()
+    await session.execute(_OPEN, asked, prepare=True)
+    rows = await (await session.execute(_TAKE, asked, prepare=True)).fetchall()
     return [Grant(*row) for row in rows]
 
 

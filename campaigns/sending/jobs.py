@@ -26,7 +26,7 @@ from procrastinate.manager import JobManager
 
 from backoffice.correlation import correlated
 from campaigns.models import MailingAttempt
-from campaigns.sending import audience, failpoints, ledger
+from campaigns.sending import audience, failpoints, ledger, resolution
 from campaigns.sending.engine import Engine
 from campaigns.sending.recorder import LeaseLost
 
@@ -239,7 +239,11 @@ async def _sweep_forever(engine: Engine) -> None:
 
 
 async def _sweep(engine: Engine) -> None:
-    """Replace the jobs of dead workers, and give a job to open chunks that have none. Several may do it at once."""
+    """Replace the jobs of dead workers, give a job to open chunks that have none, and end what is over.
+
+    Several may do it at once.
+    """
+    await engine.recorder.call(resolution.end_overdue)
     started, timeout = monotonic(), settings.STALLED_WORKER_SECONDS
     stalled = await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=timeout)
     if monotonic() - started > SIGN_OF_LIFE_SECONDS:

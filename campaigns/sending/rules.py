@@ -36,7 +36,7 @@ class Rules:
 
 async def read(session: Session) -> Rules:
     """The rules as they are now. Raises psycopg.Error."""
-    cursor = await session.execute(_RULES, {"longest": settings.SENDING_SLOWDOWN_MAX_SECONDS})
+    cursor = await session.execute(_RULES, {"longest": settings.SENDING_SLOWDOWN_MAX_SECONDS}, prepare=True)
     [(limits, slowed)] = await cursor.fetchall()
     rates = frozenset((domain, maximum, unit) for domain, maximum, unit in limits if unit)
     [connections] = [maximum for _domain, maximum, unit in limits if not unit] or [None]

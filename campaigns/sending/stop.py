@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -21,23 +21,44 @@ class StopError(Exception):
     """The switch is in that position already; the text says so to the person who pressed it."""
 
 
-@transaction.atomic
 def press(by: User, reason: str) -> SendingStop:
     """Stop all sending: letters on their way settle, and none is begun until lift().
 
     Every attempt under way is paused with the reason; those that were paused before stay so afterwards. Dry runs
     go on, they send nothing. Raises StopError.
     """
-    _lock("exclusive")
-    if SendingStop.objects.in_force():
-        raise StopError(_("All sending is stopped already."))
-    stop: SendingStop = SendingStop.objects.create(started_by=by, reason=reason)
-    moving = MailingAttempt.objects.filter(dry_run=False, status__in=(AttemptStatus.QUEUED, AttemptStatus.RUNNING))
-    sentence = str(stop)
-    stop.attempts.set(
-        [attempt for attempt in moving.order_by("pk").values_list("pk", flat=True) if ledger.pause(attempt, sentence)]
-    )
+    stop = _put_in_force(by, reason)
+    # Apart, because it may have to wait: what is under way has stopped, and whoever begins now sees the stop.
+    _pause_latecomers(stop)
     return stop
+
+
+@transaction.atomic
+def _put_in_force(by: User, reason: str) -> SendingStop:
+    try:
+        with transaction.atomic():
+            stop: SendingStop = SendingStop.objects.create(started_by=by, reason=reason)
+    except IntegrityError as error:
+        if "stop_one_in_force" in str(error):
+            raise StopError(_("All sending is stopped already.")) from error
+        raise
+    _pause(stop)
+    return stop
+
+
+@transaction.atomic
+def _pause_latecomers(stop: SendingStop) -> None:
+    """Pause what had looked for a stop before there was one, and was committed after it."""
+    _lock("exclusive")
+    if SendingStop.objects.filter(pk=stop.pk, ended_at=None).exists():
+        _pause(stop)
+
+
+def _pause(stop: SendingStop) -> None:
+    moving = MailingAttempt.objects.filter(dry_run=False, status__in=(AttemptStatus.QUEUED, AttemptStatus.RUNNING))
+    attempts = list(moving.order_by("pk").values_list("pk", flat=True))
+    reason = str(stop)
+    stop.attempts.add(*[attempt for attempt in attempts if ledger.pause(attempt, reason)])
 
 
 @transaction.atomic
@@ -57,7 +78,10 @@ def lift(by: User) -> tuple[SendingStop, int]:
 
 @transaction.atomic
 def in_force() -> SendingStop | None:
-    """The stop that is on, for whoever is about to begin something: none can begin before the caller has committed."""
+    """The stop that is on, for whoever is about to begin something.
+
+    None: what the caller's transaction begins is sent, or paused by a stop that comes meanwhile.
+    """
     _lock("shared")
     found: SendingStop | None = SendingStop.objects.in_force()
     return found
@@ -74,8 +98,8 @@ def _resume(attempt: MailingAttempt) -> bool:
 
 
 def _lock(mode: Literal["shared", "exclusive"]) -> None:
-    # Held until the transaction ends: a launch that had begun is over before the stop looks for attempts, and one
-    # that comes later sees the stop.
+    # Held until the transaction ends. Who is about to begin something shares it, for as long as an audience of
+    # thousands takes to write; the stop waits for them only once it is in force.
     function = {"shared": "pg_advisory_xact_lock_shared", "exclusive": "pg_advisory_xact_lock"}[mode]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s)", [SWITCH_LOCK])

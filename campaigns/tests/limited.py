@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
-from django.db import connections
+from django.db import connection, connections
 
 from campaigns.models import SendingLimit
 from campaigns.sending.limits import Limits
@@ -94,3 +94,13 @@ async def database[T](statement: Callable[[], T]) -> T:
             connections.close_all()
 
     return await asyncio.to_thread(act)
+
+
+def end_sessions() -> None:
+    """Break the one worker's session with the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'autosend-limits' AND datname = current_database()"
+        )
+        assert cursor.rowcount == 1

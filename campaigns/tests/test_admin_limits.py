@@ -135,3 +135,10 @@ def test_who_may_only_look_ends_nothing() -> None:
     person.user_permissions.add(factories.Permission.objects.get(codename="view_domainslowdown"))
     end(logged_in(person), slowed("a.example", 5))
     assert DomainSlowdown.objects.active().count() == 1
+
+
+def test_the_sidebar_leads_managers_to_what_governs_sending_and_nobody_else(manager: Client) -> None:
+    operator = logged_in(factories.user("operator"))
+    for path in (LIMITS, SLOWDOWNS, "/admin/campaigns/sendingstop/", "/admin/stop-sending/"):
+        assert f'href="{path}"' in manager.get("/admin/profile/").content.decode()
+        assert f'href="{path}"' not in operator.get("/admin/profile/").content.decode()

@@ -9,9 +9,8 @@ from django.db import connection
 from campaigns.models import SendingLimit
 from campaigns.sending.limits import Limits
 from campaigns.sending.slots import SPACE
-from campaigns.tests.limited import Unit, Worker, database, limit, play
+from campaigns.tests.limited import Unit, Worker, database, end_sessions, limit, play
 from campaigns.tests.processes import wait_until
-from campaigns.tests.test_limits import end_sessions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from campaigns.sending.ledger import Entries, Settlement
 from campaigns.sending.stop import StopError
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
+from campaigns.tests.processes import wait_until
 from campaigns.tests.worker import work
 
 pytestmark = pytest.mark.django_db
@@ -207,6 +208,33 @@ def test_a_launch_beside_the_press_is_refused_or_paused(_round: int) -> None:
     moving = MailingAttempt.objects.exclude(status=AttemptStatus.PAUSED)
     assert (SendingStop.objects.in_force() is not None, moving.count()) == (True, 0)
     assert set(Mailing.objects.values_list("status", flat=True)) <= {"draft", "paused"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_launch_that_takes_long_does_not_hold_up_the_stop_and_is_paused_after_it() -> None:
+    under_way, late = launched(), factories.mailing()
+    launched_late, stopped = Event(), Event()
+
+    def launch() -> None:
+        with transaction.atomic():
+            lifecycle.launch(late, None)
+            launched_late.set()
+            assert stopped.wait(30)
+        connections.close_all()
+
+    def press_meanwhile() -> None:
+        assert launched_late.wait(30)
+        press()
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        deeds = [threads.submit(launch), threads.submit(press_meanwhile)]
+        wait_until(lambda: state(under_way) == ("paused", "paused"))
+        stopped.set()
+        for deed in deeds:
+            deed.result()
+    assert state(late) == ("paused", "paused")
+    assert lift() == 2
 
 
 @pytest.mark.django_db(transaction=True)

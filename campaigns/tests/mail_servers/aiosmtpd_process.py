@@ -1,4 +1,4 @@
-"""aiosmtpd, which also takes PASSWORD for an access token (XOAUTH2), but offers no PIPELINING."""
+"""aiosmtpd, which also takes the access token TOKEN (XOAUTH2), but offers no PIPELINING."""
 
 # ruff: noqa: N802 - aiosmtpd finds its handlers by these names
 
@@ -13,7 +13,7 @@ from typing import Any
 from aiosmtpd.handlers import Mailbox
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from campaigns.tests.mail_servers.server import PASSWORD, SIZE, USER, Server, free_ports, require
+from campaigns.tests.mail_servers.server import PASSWORD, SIZE, TOKEN, USER, Server, free_ports, require
 
 EXCLUDED = {"login": ["PLAIN", "XOAUTH2"]}
 
@@ -49,7 +49,7 @@ class Handler(Mailbox):
         return "250 OK"
 
     async def auth_XOAUTH2(self, server: SMTP, arguments: list[str]) -> AuthResult:
-        if b64decode(arguments[1]) == f"user={USER}\1auth=Bearer {PASSWORD}\1\1".encode():
+        if b64decode(arguments[1]) == f"user={USER}\1auth=Bearer {TOKEN}\1\1".encode():
             return AuthResult(success=True, auth_data=USER)
         await server.challenge_auth(b64encode(b'{"status":"401"}'), encode_to_b64=False)
         return AuthResult(success=False, handled=False)

@@ -1,4 +1,4 @@
-"""Exim, which also takes PASSWORD for an access token (XOAUTH2)."""
+"""Exim, which also takes the access token TOKEN (XOAUTH2)."""
 
 import pwd
 import shutil

@@ -12,7 +12,7 @@ QUEUES = ("maildrop", "incoming", "active", "deferred")
 
 
 class Postfix(Server):
-    """Delivers by itself. Its port `narrow` takes two connections at a time, and does not slow down after refusals."""
+    """Delivers by itself. Its port `narrow` takes two connections at a time, and addresses of ASCII alone."""
 
     recipient_header = "X-Original-To"
 

@@ -18,7 +18,7 @@ import pytest
 
 from campaigns.tests.mail_servers import certificates
 
-USER, PASSWORD = "ann", "secret"
+USER, PASSWORD, TOKEN = "ann", "secret", "token"
 # The largest letter that the servers take, in bytes.
 SIZE = 100_000
 ROOT = Path(__file__).resolve().parents[3]
@@ -98,7 +98,7 @@ class Server:
     def write(self, template: str, to: Path, **values: object) -> None:
         """Write a configuration file; @name@ in the template stands for a value."""
         text = (TEMPLATES / template).read_text()
-        for name, value in {"folder": self.folder, "size": SIZE, **values}.items():
+        for name, value in {"folder": self.folder, "size": SIZE, "token": TOKEN, **values}.items():
             text = text.replace(f"@{name}@", str(value))
         to.write_text(text)
 

@@ -8,7 +8,7 @@ import uvloop
 
 from campaigns.sending.handshake import Session, shake_hands
 from campaigns.sending.outcomes import TransportDown
-from campaigns.tests.mail_servers.server import SIZE, Server
+from campaigns.tests.mail_servers.server import SIZE, TOKEN, Server
 
 pytestmark = pytest.mark.xdist_group("mail servers")
 WAYS = ("starttls", "smtps")
@@ -76,7 +76,7 @@ def test_tls_from_the_first_byte_where_there_is_none_is_explained(server: Server
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_access_token_is_taken_for_a_password(token_server: Server, way: str) -> None:
-    shaken(token_server.options(way, auth="xoauth2"))
+    shaken(token_server.options(way, auth="xoauth2", password=TOKEN))
     reason = refused(token_server.options(way, auth="xoauth2", password="expired"))
     assert "refused the login: 535" in reason
 

@@ -72,8 +72,29 @@ def test_a_letter_above_the_servers_size_is_an_error_and_the_others_go_out(
     people = factories.recipients(owner, 10)
     attempt = sent(factories.mailing(owner, [*people[:5], big, *people[5:]], body='{{ attributes.story|default:"" }}'))
     assert (attempt.status, attempt.sent, attempt.errors) == ("partial", 10, 1)
-    assert attempt.logs.get(status=Status.ERROR).email == big.email
+    row = attempt.logs.get(status=Status.ERROR)
+    assert (row.email, row.detail.endswith(f"bytes, and the mail server takes at most {SIZE:,}.")) == (big.email, True)
     assert Counter(server.recipients()) == Counter(person.email for person in people)
+
+
+def test_an_address_outside_ascii_gets_its_letter(server: Server, use_smtp: UseMailServer) -> None:
+    use_smtp(**server.options())
+    owner = factories.user()
+    people = [factories.recipient(owner, address) for address in ("jörg@example.com", "plain@example.com")]
+    attempt = sent(factories.mailing(owner, people))
+    assert (attempt.status, attempt.sent) == ("success", 2)
+    assert sorted(server.recipients()) == ["jörg@example.com", "plain@example.com"]
+
+
+def test_an_address_outside_ascii_is_an_error_where_the_server_takes_none(
+    postfix: Server, use_smtp: UseMailServer
+) -> None:
+    use_smtp(**postfix.options("narrow"))
+    owner = factories.user()
+    people = [factories.recipient(owner, address) for address in ("jörg@example.com", "plain@example.com")]
+    attempt = sent(factories.mailing(owner, people))
+    assert (attempt.status, postfix.recipients()) == ("partial", ["plain@example.com"])
+    assert "offers no SMTPUTF8" in attempt.logs.get(email="jörg@example.com").detail
 
 
 def test_a_refused_login_pauses_and_the_right_one_finishes(server: Server, use_smtp: UseMailServer) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.core.mail import EmailMessage, mailers
 
 from campaigns.tests.conftest import UseMailServer
-from campaigns.tests.mail_servers.server import PASSWORD, Server
+from campaigns.tests.mail_servers.server import PASSWORD, TOKEN, Server
 
 pytestmark = pytest.mark.xdist_group("mail servers")
 
@@ -36,7 +36,7 @@ def test_it_is_sent_by_the_one_login_that_is_offered(by_one_login: tuple[Server,
 
 @pytest.mark.parametrize("way", ["starttls", "smtps"])
 def test_it_is_sent_with_an_access_token(token_server: Server, use_smtp: UseMailServer, way: str) -> None:
-    use_smtp(**token_server.options(way, auth="xoauth2"))
+    use_smtp(**token_server.options(way, auth="xoauth2", password=TOKEN))
     write()
     assert len(token_server.letters()) == 1
     use_smtp(**token_server.options(way, auth="xoauth2", password="expired"))
