@@ -59,6 +59,8 @@ def launch(mailing: Mailing, by: User | None, *, dry_run: bool = False, new_only
         if "attempt_one_at_a_time" in str(error):
             raise _busy(mailing) from error
         raise
+    except content.NotFrozen as error:
+        raise NotNow(str(error)) from error
 
 
 def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool) -> MailingAttempt:

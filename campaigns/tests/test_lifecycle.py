@@ -355,3 +355,10 @@ def test_a_repeated_mailing_that_has_no_run_left_before_its_end_can_not_be_sched
 def test_a_single_mailing_whose_start_has_passed_is_due_at_once() -> None:
     mailing = factories.mailing(start_at=timezone.now() - timedelta(hours=1), audience=1)
     assert lifecycle.schedule(mailing) <= timezone.now()
+
+
+def test_a_message_whose_styles_can_not_be_inlined_is_not_launched() -> None:
+    mailing = factories.mailing(body_html="<style>p{}</style>" + "<b>" * 5001)
+    with pytest.raises(LifecycleError):
+        lifecycle.launch(mailing, None)
+    assert not mailing.attempts.exists()

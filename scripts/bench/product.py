@@ -1,5 +1,6 @@
 """The product from end to end: a stored mailing is launched as by its button, and a worker process delivers it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -28,6 +29,8 @@ NAME = "autosend"
 ROOT = Path(__file__).resolve().parents[2]
 SLOWEST_PER_SECOND = 50
 
+Worker = subprocess.Popen[bytes]
+
 
 class Product:
     """The product's database, with an audience as large as any run needs."""
@@ -37,15 +40,15 @@ class Product:
         self._message = Message.objects.create(
             owner=self._owner, subject=audience.SUBJECT, body=audience.TEXT, body_html=audience.HTML
         )
-        people = map(audience.person, range(recipients))
-        Recipient.objects.bulk_create(
-            (
-                Recipient(owner=self._owner, email=one.email, full_name=one.name, attributes={"token": one.token})
-                for one in people
-            ),
-            batch_size=5000,
-        )
+        self._import(recipients)
         self._mailings: dict[int, Mailing] = {}
+
+    def _import(self, recipients: int) -> None:
+        columns = "(owner_id, email, full_name, comment, attributes, created_at, updated_at)"
+        with connection.cursor() as cursor, cursor.copy(f"COPY campaigns_recipient {columns} FROM STDIN") as copy:
+            for one in map(audience.person, range(recipients)):
+                token = json.dumps({"token": one.token})
+                copy.write_row((self._owner.pk, one.email, one.name, "", token, "now", "now"))
 
     def mailing(self, recipients: int) -> Mailing:
         """A stored mailing to so many."""
@@ -57,15 +60,18 @@ class Product:
             self._mailings[recipients] = made
         return self._mailings[recipients]
 
-    def run(self, to: Sink, connections: int, recipients: int, directory: Path) -> Run:
-        """Launch a mailing, wait until its last row is settled, and see that everybody's is SENT."""
+    def run(self, to: Sink, connections: int, recipients: int, directory: Path, workers: int = 1) -> Run:
+        """Launch a mailing, wait until its last row is settled, and see that everybody's is SENT.
+
+        The CPU time is that of all workers, the memory that of the largest, the connections those of each.
+        """
         mailing = self.mailing(recipients)
-        with _worker(to, connections, directory / "worker.log") as worker:
-            cpu_before, pressed_at = cpu_seconds(worker.pid), time.time()
+        with _workers(workers, to, connections, directory) as running:
+            cpu_before, pressed_at = _cpu_seconds(running), time.time()
             attempt = lifecycle.launch(mailing, self._owner)
             press = time.time() - pressed_at
-            _wait_until_finished(attempt, worker, recipients)
-            cpu, peak = cpu_seconds(worker.pid) - cpu_before, peak_mb(worker.pid)
+            _wait_until_finished(attempt, running, recipients)
+            cpu, peak = _cpu_seconds(running) - cpu_before, max(peak_mb(worker.pid) for worker in running)
         rows = MailingLog.objects.filter(attempt=attempt)
         sent = rows.filter(status=MailingLog.Status.SENT).count()
         if sent != recipients:
@@ -81,14 +87,17 @@ class Product:
         )
 
     def rows_written_per_second(self, recipients: int) -> float:
-        """How fast an audience becomes ledger rows when nothing else is done; they stay, and nobody gets them."""
+        """How fast an audience becomes ledger rows when nothing else is done. They are cancelled then: a worker that
+        found them would deliver them."""
         mailing = self.mailing(recipients)
         attempt = MailingAttempt.objects.create(mailing=mailing, from_email=audience.SENDER)
         began, among = time.perf_counter(), owners(mailing.pk)
         while attempt.expanded_at is None:
             expand(attempt.pk, among, jobs.SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
             attempt.refresh_from_db()
-        return recipients / (time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        lifecycle.cancel(mailing)
+        return recipients / seconds
 
 
 def check_journal(to: Sink, recipients: int) -> None:
@@ -101,7 +110,20 @@ def check_journal(to: Sink, recipients: int) -> None:
 
 
 @contextmanager
-def _worker(to: Sink, connections: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _workers(count: int, to: Sink, connections: int, directory: Path) -> Iterator[list[Worker]]:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")
+    logs = [directory / f"worker-{number}.log" for number in range(count)]
+    running = [_start(to, connections, log) for log in logs]
+    try:
+        _wait_until_ready(running, logs)
+        yield running
+    finally:
+        for worker in running:
+            end(worker)
+
+
+def _start(to: Sink, connections: int, log: Path) -> Worker:
     environment = {
         **os.environ,
         "SMTP_HOST": HOST,
@@ -112,35 +134,37 @@ def _worker(to: Sink, connections: int, log: Path) -> Iterator[subprocess.Popen[
     with log.open("wb") as output:
         command = [sys.executable, str(ROOT / "manage.py"), "run_worker"]
         streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, **streams, **DETACHED)
-    try:
-        _wait_until_ready(process, log)
-        yield process
-    finally:
-        end(process)
+        return subprocess.Popen(command, cwd=ROOT, env=environment, **streams, **DETACHED)
 
 
-def _wait_until_ready(worker: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(workers: list[Worker], logs: list[Path]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_workers")
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and worker.poll() is None:
+        while time.monotonic() < deadline and _all_run(workers):
             cursor.execute("SELECT count(*) FROM procrastinate_workers")
-            if cursor.fetchone() != (0,):
+            if cursor.fetchone() == (len(workers),):
                 time.sleep(0.5)
                 return
             time.sleep(0.05)
-    raise Failed(f"{NAME}: the worker did not start.\n{log.read_text()}")
+    raise Failed(f"{NAME}: a worker did not start.\n" + "".join(log.read_text() for log in logs))
 
 
-def _wait_until_finished(attempt: MailingAttempt, worker: subprocess.Popen[bytes], recipients: int) -> None:
+def _wait_until_finished(attempt: MailingAttempt, workers: list[Worker], recipients: int) -> None:
     deadline = time.monotonic() + 30 + recipients / SLOWEST_PER_SECOND
     while attempt.finished_at is None:
-        if worker.poll() is not None:
-            raise Failed(f"{NAME}: the worker ended.")
+        if not _all_run(workers):
+            raise Failed(f"{NAME}: a worker ended.")
         if attempt.status == MailingAttempt.Status.PAUSED or time.monotonic() > deadline:
             raise Failed(
                 f"{NAME}: {attempt.sent:,} of {attempt.total:,} sent, {attempt.status}: {attempt.server_response}"
             )
         time.sleep(0.1)
         attempt.refresh_from_db()
+
+
+def _all_run(workers: list[Worker]) -> bool:
+    return all(worker.poll() is None for worker in workers)
+
+
+def _cpu_seconds(workers: list[Worker]) -> float:
+    return sum(cpu_seconds(worker.pid) for worker in workers)

@@ -18,7 +18,7 @@ import source  # noqa: E402
 from peers import NAMES, POST_OFFICE, TRIED, Peers  # noqa: E402
 from report import Results, table, write_json  # noqa: E402
 from result import Failed, Run  # noqa: E402
-from scenarios import ALL, DELAY50, FAST, LINK, Scenario, sink  # noqa: E402
+from scenarios import ALL, DELAY50, FAST, LINK, SHARED, Scenario, Sink, sink  # noqa: E402
 
 from backoffice import embedded  # noqa: E402
 
@@ -119,7 +119,9 @@ def _measure(options: argparse.Namespace, directory: Path) -> None:
     print(_machine(), flush=True)
     bench = Bench(Product(volume.recipients), volume, directory, options.only)
     bench.measure()
-    print(f"\n{table(bench.results.lines())}\n\n{bench.promptness()}")
+    print(f"\n{table(bench.results.lines())}\n", flush=True)
+    print(bench.promptness(), flush=True)
+    print(bench.two_workers(), flush=True)
     if options.json:
         write_json(options.json, bench.results.lines())
 
@@ -144,19 +146,32 @@ class Bench:
 
     def promptness(self) -> str:
         """How soon the press of the button is over, the ledger written, and the first mail accepted."""
-        from product import check_journal
-
         recipients = self._volume.recipients
         with sink(FAST, self._directory, own=True) as to:
             run = self._product.run(to, FAST.connections, recipients, self._directory)
-        check_journal(to, recipients)
+        _check(to, recipients)
         first = min(at for at, _recipient in to.accepted()) - run.more["pressed_at"]
         rows = self._product.rows_written_per_second(recipients)
         return (
             f"{recipients:,} recipients: the press took {run.more['press']:.2f} s; from its beginning it was "
             f"{first:.2f} s to the first mail accepted, {run.more['expanded']:.2f} s to the last ledger row and "
-            f"{run.seconds:.2f} s to the last one settled. Each address got exactly one mail.\n"
+            f"{run.seconds:.2f} s to the last one settled; the worker's memory was {run.peak_mb:.0f} MB at the most. "
+            "Each address got exactly one mail.\n"
             f"Ledger rows written: {rows:,.0f} a second, a million in {MILLION / rows:.1f} s."
+        )
+
+    def two_workers(self) -> str:
+        """What a second worker process brings where the server has time."""
+        recipients = min(self._volume.recipients, 10_000)
+        rates = []
+        for workers in (1, 2):
+            with sink(SHARED, self._directory) as to:
+                run = self._product.run(to, SHARED.connections, recipients, self._directory, workers)
+            _check(to, recipients)
+            rates.append(run.per_second)
+        return (
+            f"{SHARED.dot_ms} ms a message, {SHARED.connections} connections for each worker: one delivered "
+            f"{rates[0]:,.0f} a second, two {rates[1]:,.0f}. Each address got exactly one mail."
         )
 
     def _takes_part(self, name: str) -> bool:
@@ -182,12 +197,10 @@ class Bench:
             self._run_peer(name, scenario, pool if name == POST_OFFICE else single)
 
     def _run_product(self, scenario: Scenario, messages: int) -> None:
-        from product import check_journal
-
         with sink(scenario, self._directory) as to:
             run = self._product.run(to, scenario.connections, messages, self._directory)
         if to.journal:
-            check_journal(to, messages)
+            _check(to, messages)
         self._add("autosend", scenario, run, f"{scenario.connections} connections")
 
     def _run_peer(self, name: str, scenario: Scenario, messages: int) -> None:
@@ -203,6 +216,12 @@ class Bench:
     def _add(self, name: str, scenario: Scenario, run: Run, note: str) -> None:
         print(f"  {scenario.name}: {name} with {note}: {run.per_second:,.0f} messages/s", flush=True)
         self.results.add(name, scenario, run, note)
+
+
+def _check(to: Sink, messages: int) -> None:
+    from product import check_journal
+
+    check_journal(to, messages)
 
 
 def _machine() -> str:

@@ -39,6 +39,8 @@ FAST = Scenario("fast", connections=256)
 DELAY50 = Scenario("delay50", connections=256, dot_ms=50)
 LINK = Scenario("link", connections=64, rtt_ms=20, dot_ms=20)
 ALL = (FAST, DELAY50, LINK)
+# A server that is slow enough for one worker with so few connections to leave it half idle.
+SHARED = Scenario("shared", connections=64, dot_ms=50)
 
 
 @dataclass(frozen=True)
