@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from backoffice import embedded, env, logs, theme
+from backoffice import csp, embedded, env, logs, theme
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
@@ -27,6 +27,7 @@ SECURE_HSTS_SECONDS = env.number("SECURE_HSTS_SECONDS", 0 if DEBUG else 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 if env.flag("TRUST_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CSP = csp.PAGES
 # Whether subdomains and browsers' preload lists are bound too is the domain owner's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "backoffice.correlation.CorrelationMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "backoffice.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -82,6 +84,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.debug",
                 "django.template.context_processors.request",
+                "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
@@ -181,6 +184,7 @@ _smtp_options = {
         "SMTP_LOCAL_HOSTNAME", "", "a host name, or an address in brackets", env.is_host_name
     ),
     "timeout": env.number("SMTP_TIMEOUT", 30, low=1, high=3600),
+    "data_timeout": env.number("SMTP_DATA_TIMEOUT", 300, low=1, high=3600),
 }
 if _smtp_options["use_tls"] and _smtp_options["use_ssl"]:
     raise ImproperlyConfigured("SMTP_USE_TLS and SMTP_USE_SSL exclude each other: set one of them to False.")

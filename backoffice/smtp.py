@@ -38,10 +38,20 @@ def xoauth2(username: str, token: str) -> str:
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Takes besides Django's options `ca` (PEM), `local_hostname`, `auth` (password or xoauth2) and `password_file`."""
+    """Takes besides Django's options `ca` (PEM), `local_hostname`, `auth` (password or xoauth2) and `password_file`.
+
+    `data_timeout` is for campaigns.
+    """
 
     def __init__(
-        self, *, ca: str = "", local_hostname: str = "", auth: str = "password", password_file: str = "", **options: Any
+        self,
+        *,
+        ca: str = "",
+        local_hostname: str = "",
+        auth: str = "password",
+        password_file: str = "",
+        data_timeout: float = 0,
+        **options: Any,
     ) -> None:
         self._ca, self._local_hostname, self._auth = ca, local_hostname, auth
         secret = password({"password": options.pop("password", ""), "password_file": password_file})
@@ -67,7 +77,7 @@ class _Tokens(smtplib.SMTP):
     def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
         self.ehlo_or_helo_if_needed()
         # A refusal comes as a challenge, which wants an empty answer.
-        return self.auth("XOAUTH2", lambda challenge=None: "" if challenge else xoauth2(user, password))
+        return self.auth("XOAUTH2", lambda challenge=None: xoauth2(user, password) if challenge is None else "")
 
 
 class _SecureTokens(_Tokens, smtplib.SMTP_SSL):

@@ -158,7 +158,7 @@ class Mailing(models.Model):
         if not step:
             return None
         zone = ZoneInfo(self.owner.time_zone)
-        first, until = (time.astimezone(zone).replace(tzinfo=None, fold=0) for time in (self.start_at, moment))
+        first, until = (time.astimezone(zone).replace(tzinfo=None) for time in (self.start_at, moment))
         runs = (
             (first + step * number).replace(tzinfo=zone).astimezone(UTC) for number in count(_steps(first, until, step))
         )

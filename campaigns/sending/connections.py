@@ -47,6 +47,7 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: dict[Connection, Slot] = {}
         self._opening = 0
+        self._first = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
 
     def adjust(self) -> None:
@@ -89,16 +90,32 @@ class Connections:
 
     async def _keep_serving(self, slot: Slot) -> None:
         while self._line.waiting and not slot.revoked:
-            fresh = connection()
             self._opening += 1
             try:
-                await fresh.open()
+                fresh = await self._opened()
             except TransportDown as reason:
                 self._could_not_open(reason)
                 return
             finally:
                 self._opening -= 1
-            await self._serve(fresh, slot)
+            if fresh:
+                await self._serve(fresh, slot)
+
+    async def _opened(self) -> Connection | None:
+        """A new connection; None if it is not needed any more.
+
+        While none is open they are tried one by one: each wrong login counts, and providers lock accounts.
+        """
+        fresh = connection()
+        async with self._first:
+            alone = not self._open
+            if alone and self._line.waiting:
+                await fresh.open()
+                return fresh
+        if alone:
+            return None
+        await fresh.open()
+        return fresh
 
     async def _serve(self, fresh: Connection, slot: Slot) -> None:
         self._open[fresh] = slot
@@ -109,8 +126,8 @@ class Connections:
             await fresh.close()
 
     def _could_not_open(self, reason: TransportDown) -> None:
-        if self._open or self._opening > 1:
-            # The server takes some and no more: those that it took go on.
+        if self._open or (reason.temporary and self._opening > 1):
+            # The server takes some and no more: those that it took go on, and others may try.
             logger.warning("%s; going on with the other connections.", reason)
         else:
             self._line.fail(reason)

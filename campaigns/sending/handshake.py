@@ -71,7 +71,8 @@ async def shake_hands(options: dict[str, Any]) -> Session:
             await _log_in(client, options)
             undo.pop_all()
     except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
-        raise TransportDown(explained(error, options)) from error
+        temporary = isinstance(error, aiosmtplib.SMTPResponseException) and error.code // 100 == 4
+        raise TransportDown(explained(error, options), temporary=temporary) from error
     return Session.of(client)
 
 

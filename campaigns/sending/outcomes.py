@@ -7,7 +7,14 @@ from campaigns.models.log import Status
 
 
 class TransportDown(Exception):
-    """Nothing can be sent at all, for a reason that concerns every letter; the text says which."""
+    """Nothing can be sent at all, for a reason that concerns every letter; the text says which.
+
+    `temporary`: the mail server says itself that another try may do (4xx).
+    """
+
+    def __init__(self, reason: str, *, temporary: bool = False) -> None:
+        super().__init__(reason)
+        self.temporary = temporary
 
 
 class NotComposed(Exception):

@@ -165,7 +165,8 @@ class Recorder:
                 self._in_flight[lease].update(one.marks)
 
     def _submit[R](self, thread: ThreadPoolExecutor, statement: Callable[[], R]) -> asyncio.Future[R]:
-        return asyncio.get_running_loop().run_in_executor(thread, _in_session, statement)
+        plans = "force_generic_plan" if thread is self._commits else "auto"
+        return asyncio.get_running_loop().run_in_executor(thread, _in_session, statement, plans)
 
     async def _persist[R](
         self, thread: ThreadPoolExecutor, statement: Callable[[], R], running: asyncio.Future[R] | None = None
@@ -188,12 +189,15 @@ class Recorder:
 type _Group = tuple[dict[Lease, _News], Callable[[], dict[Lease, Written]], asyncio.Future[dict[Lease, Written]]]
 
 
-def _in_session[R](statement: Callable[[], R]) -> R:
+def _in_session[R](statement: Callable[[], R], plans: str) -> R:
     if connection.connection is None:
         # A worker that is frozen in the middle of a commit must not keep its locks from the one that takes over.
-        timeout = 1000 * settings.STALLED_WORKER_SECONDS // 2
+        timeout = str(1000 * settings.STALLED_WORKER_SECONDS // 2)
+        # Planning the one statement that commits anew each time made a commit last 2.9 ms instead of 2.1.
+        options = {"idle_in_transaction_session_timeout": timeout, "plan_cache_mode": plans}
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [str(timeout)])
+            for option, value in options.items():
+                cursor.execute("SELECT set_config(%s, %s, false)", [option, value])
     return statement()
 
 

@@ -21,6 +21,10 @@ from campaigns.sending.wire import Wire
 DOT = b".\r\n"
 # A letter that no connection could hand over is tried on so many others at once, and later after that.
 LOSSES = 2
+# Postfix makes a client wait after ten errors in a row on a connection, and a refused letter counts for two.
+REFUSALS = 4
+# The letter is too large (RFC 1870, 6.1): said to MAIL, but not of the sender.
+TOO_LARGE = 552
 GOODBYE_SECONDS = 2
 
 
@@ -41,6 +45,7 @@ class SmtpConnection:
         self._granted: bool | None = None
         # After a refusal the server is told to forget the envelope.
         self._reset = False
+        self._refusals = 0
         self._lost: str | None = None
         self._idle: asyncio.TimerHandle | None = None
 
@@ -48,7 +53,9 @@ class SmtpConnection:
         """Connect, secure and log in. Raises TransportDown."""
         self._session: Session = await shake_hands(self._options)
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wire = Wire(self._session.transport, self._options["timeout"], self)
+        self._timeout: float = self._options["timeout"]
+        self._data_timeout: float = self._options.get("data_timeout", self._timeout)
+        self._wire = Wire(self._session.transport, self, self._timeout)
 
     async def serve(self, line: Line) -> None:
         """Send until there is nothing to send for a while, the connection has carried its share, or is lost."""
@@ -121,7 +128,7 @@ class SmtpConnection:
         if parcel := self._take():
             self._wire.write(*self._enclose(parcel))
             parcel.mark(self._told)
-        elif self._left and not self._line.closed:
+        elif self._left > 0 and not self._line.closed:
             self._idle = asyncio.get_running_loop().call_later(settings.SENDING_IDLE_SECONDS, self._end)
             self._line.when_changed(self._changed)
         else:
@@ -129,7 +136,7 @@ class SmtpConnection:
 
     def _take(self) -> Parcel | None:
         """The next letter that this server may be given."""
-        while self._left and (parcel := self._line.take_now()):
+        while self._left > 0 and (parcel := self._line.take_now()):
             reason = self._session.refuses(parcel.letter)
             if not reason:
                 return parcel
@@ -171,7 +178,7 @@ class SmtpConnection:
             self._give_up("The server took an envelope that it had refused in part.", parcel)
         elif step == MAIL and code == CLOSING:
             self._give_up(outcome.detail, parcel)
-        elif step == MAIL and outcome.status == Status.ERROR:
+        elif step == MAIL and outcome.status == Status.ERROR and code != TOO_LARGE:
             reason = f"{self._server} refused the sender {parcel.letter.sender}: {outcome.detail}"
             parcel.delivery.stop(TransportDown(reason))
             parcel.drop()
@@ -182,6 +189,9 @@ class SmtpConnection:
 
     def _go_on_after_refusal(self) -> None:
         self._parcel, self._reset = None, True
+        self._refusals += 1
+        if self._refusals >= REFUSALS:
+            self._left = 0
         self._next()
 
     def _body(self, parcel: Parcel) -> None:
@@ -194,12 +204,16 @@ class SmtpConnection:
         if self._session.pipelining and (following := self._take()):
             envelope, more = self._enclose(following)
             data, answers = data + envelope, answers + more
+        # It may want to look at the letter first (RFC 5321, 4.5.3.2.6: ten minutes).
+        self._wire.timeout = self._data_timeout
         self._wire.write(data, answers)
 
     def _delivered(self, parcel: Parcel, code: int, text: bytes) -> None:
         if failpoints.ARMED:
             failpoints.reach("after-reply")
         self._sending = None
+        self._refusals = 0
+        self._wire.timeout = self._timeout
         parcel.settle(outcomes.reply(code, text))
         if self._parcel:
             self._parcel.mark(self._told)

@@ -26,11 +26,13 @@ class Wire(asyncio.Protocol):
     """Takes a connection over after its handshake.
 
     A timer for each reply would cost more than reading it, so whoever owns the wire calls expire() now and then.
+    `timeout` is how many seconds the server may take for its next reply.
     """
 
-    def __init__(self, transport: asyncio.Transport, timeout: float, dialogue: Dialogue) -> None:
+    def __init__(self, transport: asyncio.Transport, dialogue: Dialogue, timeout: float) -> None:
+        self.timeout = timeout
         self._loop = asyncio.get_running_loop()
-        self._transport, self._timeout, self._dialogue = transport, timeout, dialogue
+        self._transport, self._dialogue = transport, dialogue
         self._rest = b""
         self._lines: list[bytes] = []
         self._owed = 0
@@ -46,8 +48,8 @@ class Wire(asyncio.Protocol):
 
     def expire(self) -> None:
         """Give the connection up if the server has owed a reply for too long."""
-        if self._owed and self._loop.time() - self._since > self._timeout:
-            self._give_up(f"no answer within {self._timeout:g} seconds")
+        if self._owed and self._loop.time() - self._since > self.timeout:
+            self._give_up(f"no answer within {self.timeout:g} seconds")
 
     def abort(self) -> None:
         """Leave without a word, so that the server forgets what it has of a letter. The dialogue hears no more."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.test import Client
@@ -132,7 +133,7 @@ def test_a_manager_ends_a_slow_down_and_no_other(manager: Client) -> None:
 
 def test_who_may_only_look_ends_nothing() -> None:
     person = factories.user()
-    person.user_permissions.add(factories.Permission.objects.get(codename="view_domainslowdown"))
+    person.user_permissions.add(Permission.objects.get(codename="view_domainslowdown"))
     end(logged_in(person), slowed("a.example", 5))
     assert DomainSlowdown.objects.active().count() == 1
 

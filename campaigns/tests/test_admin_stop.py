@@ -39,6 +39,7 @@ def test_a_manager_stops_all_sending_with_a_reason(manager: Client) -> None:
     response = manager.post(SWITCH, {"stop": "1", "reason": "Wrong prices"})
     attempt.refresh_from_db()
     pressed = SendingStop.objects.in_force()
+    assert pressed
     assert (pressed.reason, str(pressed.started_by)) == ("Wrong prices", "Ann Manager")
     assert attempt.status == MailingAttempt.Status.PAUSED
     assert sentences(response) == ["All sending is stopped; 1 mailing is paused."]

@@ -66,6 +66,30 @@ def test_many_who_take_at_once_get_no_more_than_there_is() -> None:
     assert sum(got) == 1
 
 
+def test_who_takes_while_another_does_waits_and_sees_what_is_left() -> None:
+    limit(400, Unit.HOUR)
+    taken(all=1)
+    LimitBucket.objects.update(tokens=1)
+
+    async def both(first: Session) -> list[int]:
+        async with session("autosend-test") as second:
+            async with first.transaction():
+                (one,) = await buckets.take(first, {"": 1})
+                waiting = asyncio.create_task(buckets.take(second, {"": 1}))
+                while not await _waits(first, second):
+                    await asyncio.sleep(0.01)
+            (other,) = await waiting
+        return [one.letters, other.letters]
+
+    assert in_session(both) == [1, 0]
+
+
+async def _waits(first: Session, second: Session) -> bool:
+    cursor = await first.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [second.info.backend_pid])
+    [(blocked,)] = await cursor.fetchall()
+    return bool(blocked)
+
+
 def test_a_letter_held_up_by_its_domain_takes_nothing_of_what_others_may_send() -> None:
     everybody = limit(100)
     limit(1, Unit.HOUR, "a.example")

@@ -15,7 +15,7 @@ from campaigns import lifecycle
 from campaigns.lifecycle import LifecycleError
 from campaigns.models import Chunk, Mailing, MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending import ledger, resolution
+from campaigns.sending import jobs, ledger, resolution
 from campaigns.sending.ledger import Entries, Lease, Settlement
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
@@ -291,6 +291,15 @@ def test_an_attempt_whose_time_is_over_while_it_is_sent_ends_with_what_was_sent(
     work(until=over)
     assert state(attempt) == ("cancelled", "finished")
     assert (attempt.sent, attempt.cancelled, len(server.taken)) == (4, 46, 4)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_ends_what_is_over_though_no_clock_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "SIGN_OF_LIFE_SECONDS", 0.1)
+    attempt = launched(3)
+    lifecycle.pause(attempt.mailing)
+    let_time_run_out(attempt)
+    work(until=lambda: state(attempt) == ("cancelled", "finished"))
 
 
 # Refused after the end

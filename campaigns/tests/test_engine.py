@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
@@ -233,6 +234,27 @@ def test_a_refused_login_pauses_with_the_servers_words(use_smtp: UseMailServer) 
         lifecycle.resume(attempt.mailing)
         work()
         assert fresh(attempt).sent == server.addresses.total() == 3
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_wrong_password_is_tried_once_and_not_by_every_connection(use_smtp: UseMailServer) -> None:
+    tries = []
+
+    def nobody(*_arguments: Any) -> AuthResult:
+        tries.append(1)
+        return AuthResult(success=False)
+
+    options = {"authenticator": nobody, "auth_require_tls": False, "auth_required": True}
+    with mail_server.running(**options) as server:
+        use_smtp(server.port, username="ann", password="wrong")
+        assert sent(factories.mailing(audience=30)).status == "paused"
+    assert len(tries) == 1
+
+
+def test_a_sender_whose_letter_is_too_large_for_the_server_pauses_nothing(server: MailServer) -> None:
+    server.at_mail = ["552 5.3.4 message size exceeds fixed limit"]
+    attempt = sent(factories.mailing(audience=4))
+    assert (attempt.status, attempt.errors, attempt.sent) == ("partial", 1, 3)
 
 
 def test_a_refused_sender_pauses_with_the_servers_words_and_loses_nothing(server: MailServer) -> None:

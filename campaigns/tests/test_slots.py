@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
 import pytest
 from django.db import connection
 
+from campaigns import lifecycle
 from campaigns.models import SendingLimit
 from campaigns.sending.limits import Limits
 from campaigns.sending.slots import SPACE
+from campaigns.tests import factories
 from campaigns.tests.limited import Unit, Worker, database, end_sessions, limit, play
+from campaigns.tests.mail_server import MailServer
 from campaigns.tests.processes import wait_until
+from campaigns.tests.worker import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -181,3 +186,22 @@ def test_without_the_limit_there_are_places_for_all_again() -> None:
         assert await database(places) <= 3
 
     play(scene)
+
+
+def test_a_mailing_goes_on_after_its_workers_places_were_lost(server: MailServer) -> None:
+    limit(2, Unit.CONNECTIONS)
+    server.open.clear()
+    ended: list[float] = []
+    lifecycle.launch(factories.mailing(audience=40), None)
+
+    def held() -> bool:
+        """Let the server answer once the worker's session has been another for a while."""
+        if server.waiting.is_set() and not ended:
+            end_sessions()
+            ended.append(monotonic())
+        if ended and monotonic() > ended[0] + 2:
+            server.open.set()
+        return len(server.taken) == 40
+
+    work(held)
+    assert set(server.addresses.values()) == {1}

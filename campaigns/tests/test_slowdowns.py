@@ -8,10 +8,14 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
+from campaigns import lifecycle
 from campaigns.models import DomainSlowdown
 from campaigns.sending.outcomes import slows
 from campaigns.sending.slowdowns import Slowdowns
+from campaigns.tests import factories
 from campaigns.tests.limited import Worker, database, play
+from campaigns.tests.mail_server import MailServer
+from campaigns.tests.worker import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -184,6 +188,17 @@ def test_what_is_long_over_is_forgotten() -> None:
             await asyncio.sleep(0.05)
 
     play(scene)
+
+
+def test_a_mailing_that_is_launched_while_a_domain_is_slowed_waits_there_and_goes_on_elsewhere(
+    server: MailServer,
+) -> None:
+    heard(BUSY)
+    owner = factories.user()
+    people = [factories.recipient(owner, f"r{n}@{name}.example") for name in "ab" for n in range(10)]
+    lifecycle.launch(factories.mailing(owner, people), None)
+    work(lambda: len(server.taken) == 10)
+    assert all(address.endswith("@b.example") for address in server.addresses)
 
 
 def test_workers_that_can_not_tell_now_tell_later() -> None:

@@ -31,7 +31,7 @@ class Sink:
     ) -> str:
         now = time.monotonic()
         if now - self._known.setdefault(address, now) < self._greylisting:
-            return "451 4.7.1 Greylisted, try again later"
+            return "450 4.2.0 Greylisted, try again later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

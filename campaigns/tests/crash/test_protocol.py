@@ -26,7 +26,7 @@ def server(request: pytest.FixtureRequest, use_smtp: UseMailServer, settings: Se
         use_smtp(running.port, timeout=1)
         settings.SENDING_CONNECTIONS = 2
         settings.SENDING_LETTERS_PER_CONNECTION = 5
-        settings.SENDING_RETRY_SECONDS = 1
+        settings.SENDING_RETRY_SECONDS = settings.SENDING_SLOWDOWN_SECONDS = 1
         yield running
 
 

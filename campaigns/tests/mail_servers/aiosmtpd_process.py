@@ -26,7 +26,7 @@ class Aiosmtpd(Server):
 
     @classmethod
     def require(cls) -> None:
-        require("openssl", root=False)
+        require("openssl", "sh", root=False)
 
     def set_up(self) -> dict[str, int]:
         (self.folder / "mail").mkdir()

@@ -34,6 +34,11 @@ def postfix(request: pytest.FixtureRequest) -> Server:
     return _empty(request, "postfix")
 
 
+@pytest.fixture
+def exim(request: pytest.FixtureRequest) -> Server:
+    return _empty(request, "exim")
+
+
 @pytest.fixture(params=["exim", "aiosmtpd"])
 def token_server(request: pytest.FixtureRequest) -> Server:
     """Those that take access tokens."""

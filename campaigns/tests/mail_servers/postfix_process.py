@@ -1,6 +1,5 @@
 """Postfix, with the passwords of Cyrus SASL."""
 
-import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,14 +20,14 @@ class Postfix(Server):
         require("postfix", "saslpasswd2", "openssl")
 
     def set_up(self) -> dict[str, int]:
-        owner = pwd.getpwnam("postfix")
         for name in ("config/sasl", "queue", "data", "mail"):
             (self.folder / name).mkdir(parents=True)
         for name in ("data", "mail"):
-            shutil.chown(self.folder / name, owner.pw_uid)
+            shutil.chown(self.folder / name, "postfix", "postfix")
+        owner = (self.folder / "mail").stat()
         ports = free_ports("starttls", "smtps", "login", "cram_md5", "narrow")
         for name in ("main.cf", "master.cf"):
-            values = {"uid": owner.pw_uid, "gid": owner.pw_gid, **ports}
+            values = {"uid": owner.st_uid, "gid": owner.st_gid, **ports}
             self.write(name, self.folder / "config" / name, **values)
         self._write_passwords()
         subprocess.run([str(find("postfix")), "-c", self._config, "check"], check=True, capture_output=True)

@@ -27,8 +27,8 @@ PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/opt/mail-se
 PATIENCE_SECONDS = 30
 # Below the ports that systems give to connections (net.ipv4.ip_local_port_range), so that none is taken meanwhile.
 PORTS = range(20_000, 32_000)
-# The server ends with the tests, even if they are killed.
-UNTIL_STDIN_ENDS = '"$@" & read -r nothing; kill $!; wait'
+# The server ends with the tests, even if they are killed, and so do the processes that it has for connections.
+UNTIL_STDIN_ENDS = '"$@" & read -r nothing; kill $!; wait; kill -KILL 0'
 
 
 class Server:
@@ -108,7 +108,9 @@ class Server:
     def _start(self) -> "subprocess.Popen[bytes]":
         with (self.folder / "output.log").open("wb") as output:
             command = ["sh", "-c", UNTIL_STDIN_ENDS, "sh", *self.command()]
-            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                command, cwd=ROOT, start_new_session=True, stdin=subprocess.PIPE, stdout=output, stderr=output
+            )
         wait_until(lambda: all(map(listens, self.ports.values())), explain=self.log)
         return process
 

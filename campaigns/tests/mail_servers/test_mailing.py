@@ -115,30 +115,3 @@ def test_a_server_that_is_not_trusted_pauses_and_gets_nothing(server: Server, us
     assert (attempt.status, attempt.open) == ("paused", 20)
     assert "is not trusted" in attempt.server_response
     assert not server.letters()
-
-
-# Postfix's limits
-
-
-def test_connections_that_postfix_does_not_take_are_done_without(
-    postfix: Server, use_smtp: UseMailServer, settings: Settings
-) -> None:
-    use_smtp(**postfix.options("narrow"))
-    settings.SENDING_CONNECTIONS = 6
-    attempt = sent(factories.mailing(audience=100))
-    assert (attempt.status, attempt.sent, len(postfix.letters())) == ("success", 100, 100)
-
-
-def test_recipients_are_errors_even_where_postfix_hangs_up_after_so_many(
-    postfix: Server, use_smtp: UseMailServer, settings: Settings
-) -> None:
-    """smtpd_hard_error_limit: after 20 refusals in a row come a 421 and the connection's end."""
-    use_smtp(**postfix.options("narrow"))
-    settings.SENDING_CONNECTIONS = 1
-    settings.SENDING_RETRY_SECONDS = 1
-    owner = factories.user()
-    people = [factories.recipient(owner, f"r{number}@gone.example") for number in range(30)]
-    attempt = sent(factories.mailing(owner, [*people, factories.recipient(owner, "last@example.com")]))
-    assert (attempt.sent, attempt.errors, attempt.open) == (1, 30, 0)
-    assert all("no such house" in row.detail for row in attempt.logs.filter(status=Status.ERROR))
-    assert "too many errors" in postfix.log()
