@@ -42,7 +42,9 @@ class AudienceActions(ScopedAdmin):
 
     @admin.action(description=gettext_lazy("Add to a mailing…"))
     def add_to_mailing(self, request: HttpRequest, queryset: QuerySet[Recipient]) -> HttpResponse | None:
-        return self._change_audience(request, queryset, Mailing.add_to_audience, _added)
+        usable = access.usable(request.user, queryset)
+        _report_left_out(request, queryset.count() - usable.count())
+        return self._change_audience(request, usable, Mailing.add_to_audience, _added)
 
     @admin.action(description=gettext_lazy("Remove from a mailing…"))
     def remove_from_mailing(self, request: HttpRequest, queryset: QuerySet[Recipient]) -> HttpResponse | None:
@@ -77,6 +79,16 @@ class AudienceActions(ScopedAdmin):
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         }
         return TemplateResponse(request, "campaigns/choose_mailing.html", context)
+
+
+def _report_left_out(request: HttpRequest, count: int) -> None:
+    if count:
+        sentence = ngettext(
+            "%(count)s of the selected is left out: it is neither yours nor shared with you.",
+            "%(count)s of the selected are left out: they are neither yours nor shared with you.",
+            count,
+        )
+        messages.warning(request, sentence % {"count": count})
 
 
 def _added(count: int) -> str:

@@ -25,7 +25,7 @@ SCOPED = (Mailing, Message, Recipient)
 
 
 class ScopedChoices(BaseModelAdmin):
-    """Foreign keys and many-to-many fields offer, and accept, only what the person may see."""
+    """Foreign keys and many-to-many fields offer, and accept, only what the person may use."""
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
         return super().formfield_for_foreignkey(db_field, request, **_scoped(db_field, request, kwargs))
@@ -36,7 +36,7 @@ class ScopedChoices(BaseModelAdmin):
 
 def _scoped(db_field: Any, request: HttpRequest, kwargs: dict[str, Any]) -> dict[str, Any]:
     if db_field.related_model in SCOPED:
-        kwargs["queryset"] = access.visible(request.user, db_field.related_model._default_manager.all())
+        kwargs["queryset"] = access.usable(request.user, db_field.related_model._default_manager.all())
     return kwargs
 
 
@@ -85,6 +85,16 @@ class ScopedAdmin(ScopedChoices, Scoped, SturdyList):
     compressed_fields = True
     list_per_page = 50
     show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """What is searched for the form of a mailing, and not for a list or a filter, is what may be used there."""
+        asked = request.resolver_match
+        if asked and asked.url_name == "autocomplete" and request.GET["model_name"] == Mailing._meta.model_name:
+            queryset = access.usable(request.user, queryset)
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+        return found
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(super().has_view_permission(request, obj)) and self._can(request, "view", obj)

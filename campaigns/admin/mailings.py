@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
@@ -19,8 +19,9 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from campaigns import access, lifecycle
 from campaigns.admin.base import person
+from campaigns.admin.sharing import Sharing
 from campaigns.admin.verb_actions import VerbActions
-from campaigns.models import Mailing, Recipient
+from campaigns.models import Mailing, Message, Recipient
 from campaigns.reports import progress
 
 STATUS_COLOURS = {
@@ -58,15 +59,19 @@ class MailingForm(forms.ModelForm):
 
 
 @admin.register(Mailing)
-class MailingAdmin(VerbActions):
+class MailingAdmin(VerbActions, Sharing):
     form = MailingForm
+    actions_detail = (*VerbActions.actions_detail, *Sharing.actions_detail)
     list_display = ("name_and_message", "status_badge", "last_attempt", "owner", "start_at", "last_sent_at")
     list_filter_submit = True
     search_fields = ("name", "message__subject")
     date_hierarchy = "created_at"
     autocomplete_fields = ("message",)
     change_form_outer_before_template = "campaigns/mailing_summary.html"
+    readonly_fields = ("message_text", "message_html")
     what = (None, {"fields": ("name", "message")})
+    # For those who see the mailing, and its message only through it.
+    what_is_said = (None, {"fields": ("name", "message", "message_text", "message_html")})
     whom = (gettext_lazy("Audience"), {"fields": ("add_recipients", "add_all")})
     when = (
         gettext_lazy("Schedule"),
@@ -86,11 +91,20 @@ class MailingAdmin(VerbActions):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         # Who may only look finds the audience above the form.
         may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return (self.what, self.whom, self.when) if may_edit else (self.what, self.when)
+        what = self.what if obj is None or access.can(request.user, "view", obj.message) else self.what_is_said
+        return (what, self.whom, self.when) if may_edit else (what, self.when)
 
     @display(description=gettext_lazy("mailing"), header=True, ordering="name")
     def name_and_message(self, mailing: Mailing) -> tuple[str, str]:
         return mailing.name, mailing.message.subject
+
+    @display(description=gettext_lazy("text"))
+    def message_text(self, mailing: Mailing) -> str:
+        return format_html('<pre class="autosend-pre">{}</pre>', mailing.message.body or "—")
+
+    @display(description=gettext_lazy("HTML"))
+    def message_html(self, mailing: Mailing) -> str:
+        return format_html('<pre class="autosend-pre">{}</pre>', mailing.message.body_html or "—")
 
     @display(
         description=gettext_lazy("status"),
@@ -117,9 +131,11 @@ class MailingAdmin(VerbActions):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
         if field := form.base_fields.get("add_recipients"):
-            field.queryset = access.visible(request.user, Recipient.objects.all())
+            field.queryset = access.usable(request.user, Recipient.objects.all())
             field.widget = AutocompleteSelectMultiple(Mailing.recipients.field, self.admin_site)
             field.widget.choices = field.choices
+        if obj and (field := form.base_fields.get("message")):
+            _keep_message(request, obj, field)
         return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -175,3 +191,10 @@ class MailingAdmin(VerbActions):
         colour = STATUS_COLOURS[Mailing.Status(mailing.status)]
         context = {"summary": summary, "colour": colour, "just_ended": not summary.live}
         return render(request, "campaigns/mailing_progress.html", context)
+
+
+def _keep_message(request: HttpRequest, mailing: Mailing, field: Any) -> None:
+    """Accept the message that the mailing has, whosever it is; a link to it is for those who may open it."""
+    field.queryset = Message.objects.filter(Q(pk__in=field.queryset.values("pk")) | Q(pk=mailing.message_id))
+    if not access.can(request.user, "view", mailing.message):
+        field.widget.can_view_related = field.widget.can_change_related = False

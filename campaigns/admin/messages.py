@@ -9,12 +9,12 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from campaigns import access
-from campaigns.admin.base import ScopedAdmin
+from campaigns.admin.sharing import Sharing
 from campaigns.models import Message
 
 
 @admin.register(Message)
-class MessageAdmin(ScopedAdmin):
+class MessageAdmin(Sharing):
     list_display = ("subject", "parts", "owner", "updated_at")
     list_filter_submit = True
     search_fields = ("subject", "body")

@@ -20,6 +20,7 @@ from accounts.models import User
 from campaigns import access
 from campaigns.admin.audience import AudienceActions
 from campaigns.admin.base import ScopedFilter, person
+from campaigns.admin.sharing import SharingOfMany
 from campaigns.imports import recipients as files
 from campaigns.imports.formats import CSV, Workbook
 from campaigns.models import Recipient
@@ -52,7 +53,8 @@ class RecipientForm(forms.ModelForm):
 
 
 @admin.register(Recipient)
-class RecipientAdmin(AudienceActions, ImportExportModelAdmin):
+class RecipientAdmin(AudienceActions, SharingOfMany, ImportExportModelAdmin):
+    actions: Any = (*AudienceActions.actions, *SharingOfMany.sharing_actions)
     resource_classes = [files.RecipientResource]
     form = RecipientForm
     import_form_class = RecipientImportForm

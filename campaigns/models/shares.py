@@ -79,6 +79,9 @@ SHARED_VERBS: dict[type[models.Model], tuple[str, ...]] = {
 # Who may change or send may view.
 INCLUDED_IN = {"view": ("view", "change", "send"), "change": ("change",), "send": ("send",)}
 
+_INSERT = """INSERT INTO {} ({}_id, permission_id, content_object_id) {}
+ON CONFLICT DO NOTHING RETURNING content_object_id"""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -140,9 +143,8 @@ def _insert(objects: Objects, grantee: Grantee, permission: Permission) -> set[i
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:
         return set()  # Django knows without asking the database that there is no such object
-    into = f"INSERT INTO {table._meta.db_table} ({kind}_id, permission_id, content_object_id) "
     with connection.cursor() as cursor:
-        cursor.execute(into + sql + " ON CONFLICT DO NOTHING RETURNING content_object_id", params)
+        cursor.execute(_INSERT.format(table._meta.db_table, kind, sql), params)
         return {pk for (pk,) in cursor.fetchall()}
 
 

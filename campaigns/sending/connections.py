@@ -55,9 +55,8 @@ class Connections:
         for served, slot in self._open.items():
             if slot.revoked:
                 served.retire()
-        letters = self._line.waiting
-        self._slots.want(min(self._limit, max(letters, len(self._tasks))))
-        for _ in range(min(self._limit - len(self._tasks), letters)):
+        self._want()
+        for _ in range(min(self._limit - len(self._tasks), self._line.waiting)):
             if (place := self._slots.take()) is None:
                 break
             task = asyncio.create_task(self._guarded(place), name="connection")
@@ -76,7 +75,10 @@ class Connections:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._slots.want(len(self._tasks))
+        self._want()
+
+    def _want(self) -> None:
+        self._slots.want(min(self._limit, max(self._line.waiting, len(self._tasks))))
 
     async def _guarded(self, slot: Slot) -> None:
         try:
@@ -119,6 +121,8 @@ class Connections:
 
     async def _serve(self, fresh: Connection, slot: Slot) -> None:
         self._open[fresh] = slot
+        if slot.revoked:  # while it was being opened
+            fresh.retire()
         try:
             await fresh.serve(self._line)
         finally:

@@ -124,9 +124,9 @@ class ChunkDelivery:
             self._done.set()
 
     def _leave(self) -> None:
-        self.reconsider()
-        self._held, self._rows = list(self._rows), deque()
-        self.stop()
+        self._patience = None
+        if self._held and not self._rows:
+            self.stop()
 
     def _compose(self, row: Ready) -> Letter | None:
         if not row.exists:

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import cast
 
-DRIP_SECONDS = 0.2
+# So many bytes, so far apart: ten seconds in all.
+DRIPS, DRIP_SECONDS = 50, 0.2
 
 
 class Step(StrEnum):
@@ -25,7 +26,7 @@ class Step(StrEnum):
 
 class Fault(StrEnum):
     HANG_UP = "hang up"
-    DRIP = "drip"  # a byte of the reply now and then, and never the end of it
+    DRIP = "drip"  # a byte of the reply now and then
 
 
 class HungUp(Exception):
@@ -41,6 +42,8 @@ class FaultyServer:
         self.faults: dict[Step, list[Fault]] = defaultdict(list)
         self.refuses: Callable[[str], str] = lambda address: ""
         self.taken: list[str] = []
+        # Whether a client has waited until a reply that dripped was complete.
+        self.was_waited_for = False
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -113,18 +116,24 @@ class _Conversation:
         await self._say(Step.DOT, "250 OK")
 
     async def _say(self, step: Step, reply: str) -> None:
-        await self._reach(step)
+        if await self._reach(step) == Fault.DRIP:
+            await self._drip(f"{reply[:3]}-{'.' * DRIPS}\r\n")
         self._writer.write(f"{reply}\r\n".encode())
 
-    async def _reach(self, step: Step) -> None:
-        fault = self._server.faults[step].pop(0) if self._server.faults[step] else None
+    async def _reach(self, step: Step) -> Fault | None:
+        faults = self._server.faults[step]
+        fault = faults.pop(0) if faults else None
         if fault == Fault.HANG_UP:
             cast(asyncio.Transport, self._writer.transport).abort()
             raise HungUp
-        while fault == Fault.DRIP:
-            self._writer.write(b"2")
+        return fault
+
+    async def _drip(self, reply: str) -> None:
+        for byte in reply.encode():
+            self._writer.write(bytes([byte]))
             await self._writer.drain()
             await asyncio.sleep(DRIP_SECONDS)
+        self._server.was_waited_for = True
 
 
 @contextmanager

@@ -53,6 +53,7 @@ def test_a_connection_that_is_dropped_at_any_step_loses_and_doubles_nothing(serv
 def test_a_reply_of_a_byte_now_and_then_is_not_waited_for(server: FaultyServer, step: Step) -> None:
     server.faults[step] = [Fault.DRIP]
     attempt = delivered(lifecycle.launch(factories.mailing(audience=10), None))
+    assert not server.was_waited_for
     reconcile([attempt], server.taken, in_doubt=step in UNKNOWABLE)
 
 
