@@ -20,7 +20,7 @@ from accounts.models import User
 from campaigns import access
 from campaigns.admin.audience import AudienceActions
 from campaigns.admin.base import ScopedFilter, person
-from campaigns.admin.sharing import SharingOfMany
+from campaigns.admin.sharing_many import SharingOfMany
 from campaigns.imports import recipients as files
 from campaigns.imports.formats import CSV, Workbook
 from campaigns.models import Recipient

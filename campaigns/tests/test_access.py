@@ -23,7 +23,7 @@ OWN = VIEW | {"change", "delete", "share"}
 MAY: dict[str, tuple[set[str], set[str], set[str]]] = {
     "owner": (OWN | {"send"}, OWN, VIEW),
     "manager who owns it": (OWN | {"send", "disable"}, OWN, VIEW),
-    "owner without a role": (VIEW, VIEW, VIEW),
+    "owner without a role": (set(), set(), set()),
     "inactive owner": (set(), set(), set()),
     "stranger": (set(), set(), set()),
     "anonymous": (set(), set(), set()),

@@ -149,4 +149,4 @@ def test_who_may_follow(person: Any, status: int, operator: User) -> None:
 
 def test_an_owner_who_lost_the_role_can_not_follow() -> None:
     owner = factories.user()
-    assert logged_in(owner).get(url(factories.mailing(owner))).status_code == 403
+    assert logged_in(owner).get(url(factories.mailing(owner))).status_code == 404
