@@ -2,7 +2,7 @@
 
 from django.utils.csp import CSP
 
-type Policy = dict[str, list[str] | bool]
+type Policy = dict[str, list[str] | str]
 
 # Alpine, which unfold is made with, evaluates the expressions in its attributes: without 'unsafe-eval' no menu opens.
 # Style attributes are unfold's; a style element needs the nonce of its page.
@@ -31,5 +31,5 @@ LETTER: Policy = {
     "form-action": [CSP.NONE],
     "base-uri": [CSP.NONE],
     "frame-ancestors": [CSP.SELF],
-    "sandbox": True,
+    "sandbox": "",
 }

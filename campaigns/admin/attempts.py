@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.decorators import display
 
 from campaigns.admin.base import ReadOnlyOfMailing
+from campaigns.admin.preview import AsSent
 from campaigns.models import MailingAttempt
 
 STATUS_COLOURS = {
@@ -25,7 +26,7 @@ STATUS_COLOURS = {
 
 
 @admin.register(MailingAttempt)
-class AttemptAdmin(ReadOnlyOfMailing):
+class AttemptAdmin(AsSent, ReadOnlyOfMailing):
     list_display = (
         "mailing_and_id",
         "kind",

@@ -72,7 +72,7 @@ class AudienceActions(ScopedAdmin):
             "title": getattr(self, name).short_description,
             "opts": self.opts,
             "form": form,
-            "media": self.media + form.media,
+            "media": form.media,
             "count": queryset.count(),
             "action_name": name,
             "select_across": request.POST.get("select_across", "0"),

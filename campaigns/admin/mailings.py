@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from campaigns import access, lifecycle
 from campaigns.admin.base import person
+from campaigns.admin.preview import MailingPreview
 from campaigns.admin.sharing import Sharing
 from campaigns.admin.verb_actions import VerbActions
 from campaigns.models import Mailing, Message, Recipient
@@ -59,19 +60,17 @@ class MailingForm(forms.ModelForm):
 
 
 @admin.register(Mailing)
-class MailingAdmin(VerbActions, Sharing):
+class MailingAdmin(VerbActions, MailingPreview, Sharing):
     form = MailingForm
-    actions_detail = (*VerbActions.actions_detail, *Sharing.actions_detail)
+    actions_detail = (*MailingPreview.actions_detail, *VerbActions.actions_detail, *Sharing.actions_detail)
     list_display = ("name_and_message", "status_badge", "last_attempt", "owner", "start_at", "last_sent_at")
     list_filter_submit = True
     search_fields = ("name", "message__subject")
     date_hierarchy = "created_at"
     autocomplete_fields = ("message",)
     change_form_outer_before_template = "campaigns/mailing_summary.html"
-    readonly_fields = ("message_text", "message_html")
+    readonly_fields = ("message_subject", "message_text", "message_html")
     what = (None, {"fields": ("name", "message")})
-    # For those who see the mailing, and its message only through it.
-    what_is_said = (None, {"fields": ("name", "message", "message_text", "message_html")})
     whom = (gettext_lazy("Audience"), {"fields": ("add_recipients", "add_all")})
     when = (
         gettext_lazy("Schedule"),
@@ -91,12 +90,20 @@ class MailingAdmin(VerbActions, Sharing):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         # Who may only look finds the audience above the form.
         may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        what = self.what if obj is None or access.can(request.user, "view", obj.message) else self.what_is_said
+        what: Any = self.what
+        if obj and not access.can(request.user, "view", obj.message):
+            # Seen through the mailing: a message that is not edited would be a link to its page.
+            shown = "message" if may_edit else "message_subject"
+            what = (None, {"fields": ("name", shown, "message_text", "message_html")})
         return (what, self.whom, self.when) if may_edit else (what, self.when)
 
     @display(description=gettext_lazy("mailing"), header=True, ordering="name")
     def name_and_message(self, mailing: Mailing) -> tuple[str, str]:
         return mailing.name, mailing.message.subject
+
+    @display(description=gettext_lazy("message"))
+    def message_subject(self, mailing: Mailing) -> str:
+        return mailing.message.subject
 
     @display(description=gettext_lazy("text"))
     def message_text(self, mailing: Mailing) -> str:

@@ -9,12 +9,14 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from campaigns import access
+from campaigns.admin.preview import MessagePreview
 from campaigns.admin.sharing import Sharing
 from campaigns.models import Message
 
 
 @admin.register(Message)
-class MessageAdmin(Sharing):
+class MessageAdmin(MessagePreview, Sharing):
+    actions_detail = (*MessagePreview.actions_detail, *Sharing.actions_detail)
     list_display = ("subject", "parts", "owner", "updated_at")
     list_filter_submit = True
     search_fields = ("subject", "body")

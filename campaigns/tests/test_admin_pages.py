@@ -16,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
+from backoffice.tests.inline import inline
 from campaigns.admin.verbs import VERBS
 from campaigns.models import DomainSlowdown, Mailing, SendingLimit, SendingStop
 from campaigns.tests import factories
@@ -84,6 +85,13 @@ PAGES |= {
     "campaigns_recipient_export": LISTED,
     "campaigns_recipient_process_import": (405, 405, 405, 405, 405),
     "campaigns_mailing_progress": OWN,
+    **{
+        f"campaigns_{page}{part}": OWN
+        for page in ("message_preview", "mailing_preview", "mailingattempt_as_sent")
+        for part in ("", "_html")
+    },
+    # Who sees the object and may not share it does not find the page.
+    **{f"campaigns_{noun}_share": (200, 404, 404, 200, 404) for noun in ("recipient", "message", "mailing")},
     # Who sees the mailing and may not send it does not find the page.
     **{
         f"campaigns_mailing_{verb}": (200, 404, 404, 200, 404)
@@ -184,6 +192,22 @@ def test_anonymous_is_sent_to_the_login_from_every_page(made: Scene) -> None:
 
 def test_the_login_page_opens_for_everybody() -> None:
     assert Client().get(reverse("admin:login")).status_code == 200
+
+
+def refused_by_its_policy(answer: Any) -> list[str]:
+    """What the page holds that its Content-Security-Policy refuses."""
+    if "Content-Security-Policy" not in answer.headers:
+        return ["it has none"]
+    # The letter in a frame is whatever somebody wrote: its policy lets nothing of it run.
+    is_letter = "sandbox" in answer.headers["Content-Security-Policy"]
+    return [] if is_letter or "html" not in answer.headers["Content-Type"] else inline(answer.content.decode())
+
+
+def test_no_page_needs_what_its_policy_refuses(made: Scene) -> None:
+    client = logged_in(factories.user(is_superuser=True))
+    client.raise_request_exception = False
+    found = {name: refused_by_its_policy(client.get(address(name, route, made))) for name, route in urls()}
+    assert {name: refused for name, refused in found.items() if refused} == {}
 
 
 # What a stranger reads
