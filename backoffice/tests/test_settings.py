@@ -101,8 +101,7 @@ def test_the_smtp_variables_are_the_mailers_options() -> None:
         "OPTIONS": {
             "host": "mail.example.com", "port": 587, "use_tls": True, "use_ssl": False, "ca": "", "auth": "xoauth2",
             "username": "ann", "password": "secret", "password_file": "", "local_hostname": "office.example",
-            "timeout": 9,
-        "data_timeout": 300,
+            "timeout": 9, "data_timeout": 300,
         },
     }  # fmt: skip
 

@@ -51,8 +51,21 @@ def test_connections_that_postfix_does_not_take_are_done_without(
     assert (attempt.status, attempt.sent, len(postfix.letters())) == ("success", 100, 100)
 
 
-def test_postfix_hangs_up_after_twenty_errors(postfix: Server, use_smtp: UseMailServer, settings: Settings) -> None:
+def test_a_connection_with_refused_letters_is_left_before_postfix_loses_its_patience(
+    postfix: Server, use_smtp: UseMailServer, settings: Settings
+) -> None:
+    """smtpd_soft_error_limit: from ten errors on, every reply waits a second."""
+    use_smtp(**postfix.options("narrow"))
+    settings.SENDING_CONNECTIONS = 1
+    assert as_refused(sent(refused()))
+    assert "too many errors" not in postfix.log()
+
+
+def test_postfix_hangs_up_after_twenty_errors(
+    postfix: Server, use_smtp: UseMailServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """smtpd_hard_error_limit; RCPT and DATA of a refused letter are two errors."""
+    monkeypatch.setattr("campaigns.sending.smtp.REFUSALS", 1000)
     use_smtp(**postfix.options("narrow"))
     settings.SENDING_CONNECTIONS = 1
     assert as_refused(sent(refused()))
@@ -60,9 +73,10 @@ def test_postfix_hangs_up_after_twenty_errors(postfix: Server, use_smtp: UseMail
 
 
 def test_exim_hangs_up_after_ten_commands_that_are_not_mail(
-    exim: Server, use_smtp: UseMailServer, settings: Settings
+    exim: Server, use_smtp: UseMailServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """smtp_accept_max_nonmail: one RSET too many where no letter is taken in between."""
+    monkeypatch.setattr("campaigns.sending.smtp.REFUSALS", 1000)
     use_smtp(**exim.options())
     settings.SENDING_CONNECTIONS = 1
     assert as_refused(sent(refused()))
