@@ -80,7 +80,7 @@ def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool)
     )
     _expand(attempt, count)
     attempt.refresh_from_db()
-    logger.info("Attempt %s of mailing %s launched: %s recipients", attempt.pk, mailing.pk, count)
+    logger.info("Attempt %s of mailing %s launched, with an audience of %s", attempt.pk, mailing.pk, count)
     return attempt
 
 

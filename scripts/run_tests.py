@@ -23,7 +23,7 @@ SETTINGS = {
     "SMTP_HOST": "127.0.0.1",
     "SMTP_PORT": "1",
 }
-IN_PARALLEL = ["-n", "auto", "--dist", "loadgroup"]
+IN_PARALLEL = ["-n", "auto", "--dist", "loadfile"]
 IN_ONE_PROCESS = ("-n", "--numprocesses", "-s", "--capture=no", "--pdb", "--trace", "--co", "-h", "--help", "--version")
 
 

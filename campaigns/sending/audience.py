@@ -58,8 +58,8 @@ def expand(attempt: int, among: list[int], rows: int, chunk_rows: int) -> list[i
     known = _real_attempts(launched.mailing_id, before=attempt) if launched.new_only else []
     which = {"attempt": attempt, "mailing": launched.mailing_id, "after": launched.expanded_to, "upto": upto}
     with connection.cursor() as cursor:
-        # Checked with the INSERT, and not at the commit, when the counters' row is locked: while an audience was
-        # written, 99 % of a worker's marks waited less than 10 ms instead of 95.
+        # Foreign keys are checked with the INSERT, and not at the commit, when the counters are locked already:
+        # beside it, 99 % of the updates of the counters took up to 13 ms instead of 95.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(_EXPAND, {**which, "owners": among, "known": known, "chunk_rows": chunk_rows})
         count, skipped, chunks = cursor.fetchone()
@@ -98,7 +98,8 @@ WHERE mailing_id = %(mailing)s AND recipient_id > %(after)s ORDER BY recipient_i
 
 
 def _known(recipient: str) -> str:
-    # OFFSET 0 keeps the planner from a join, which took hours before there were statistics of the last attempt.
+    # OFFSET 0 keeps the planner from a join: before there were statistics of the last attempt, one to 900,000 rows
+    # of it had not ended after ten minutes. The look-ups take 1 s.
     return f"""EXISTS (
         SELECT 1 FROM campaigns_mailinglog past
         WHERE past.attempt_id = ANY(%(known)s::bigint[]) AND past.recipient_id = {recipient} OFFSET 0)"""
@@ -110,9 +111,10 @@ FROM campaigns_mailing_recipients m WHERE m.mailing_id = %(mailing)s AND NOT {_k
 _COUNT_NEWCOMERS = f"SELECT count(*) {_NEWCOMERS}"
 _LAST_NEWCOMER = f"SELECT m.recipient_id {_NEWCOMERS} ORDER BY m.recipient_id DESC LIMIT 1"
 
-# Every table is bounded by the slice: whatever the planner thinks of it, a slice costs no more than itself.
+# Every table is bounded by the slice: whatever the planner thinks of it, a slice costs no more than itself. OFFSET 0
+# has `repeated` worked out once for each row, and not wherever it is used.
 _EXPAND = f"""
-WITH slice AS MATERIALIZED (
+WITH slice AS (
     SELECT r.id, r.email,
            cardinality(%(owners)s::bigint[]) > 1 AND EXISTS (
                SELECT 1 FROM campaigns_recipient other
@@ -126,7 +128,8 @@ WITH slice AS MATERIALIZED (
     FROM campaigns_mailing_recipients m JOIN campaigns_recipient r ON r.id = m.recipient_id
     WHERE m.mailing_id = %(mailing)s AND m.recipient_id > %(after)s AND m.recipient_id <= %(upto)s
       AND r.id > %(after)s AND r.id <= %(upto)s
-      AND NOT {_known("m.recipient_id")}
+      AND (cardinality(%(known)s::bigint[]) = 0 OR NOT {_known("m.recipient_id")})
+    OFFSET 0
 ), written AS (
     INSERT INTO campaigns_mailinglog (attempt_id, recipient_id, email, status, detail, tries, settled_at)
     SELECT %(attempt)s, id, email,

@@ -243,7 +243,7 @@ async def _sweep(engine: Engine) -> None:
 
     Several may do it at once.
     """
-    await engine.recorder.call(resolution.end_overdue)
+    await engine.expander.call(resolution.end_overdue)
     started, timeout = monotonic(), settings.STALLED_WORKER_SECONDS
     stalled = await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=timeout)
     if monotonic() - started > SIGN_OF_LIFE_SECONDS:

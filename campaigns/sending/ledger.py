@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from django.db import connection, transaction
-from django.db.models import Count, Min, Q
+from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -97,7 +97,7 @@ def take(chunk: int) -> Lease | None:
     *fields, in_flight = found
     lease = Lease(*fields)
     reason = "The worker stopped while this letter was on its way; whether it arrived is not known."
-    left = MailingLog.objects.filter(pk__in=in_flight, attempt=lease.attempt, status__in=MailingLog.OPEN)
+    left = _rows(lease).filter(pk__in=in_flight, status__in=MailingLog.OPEN)
     _settle(
         lease,
         [
@@ -149,7 +149,7 @@ SELECT l.id, l.email, l.tries, r.id IS NOT NULL,
        coalesce(r.full_name, ''), coalesce(r.comment, ''),
        CASE WHEN jsonb_typeof(r.attributes) = 'object' THEN r.attributes::text ELSE '{{}}' END
 FROM campaigns_mailinglog l LEFT JOIN campaigns_recipient r ON r.id = l.recipient_id
-WHERE l.id BETWEEN %(first)s AND %(last)s AND l.attempt_id = %(attempt)s
+WHERE l.id BETWEEN %(first)s AND %(last)s AND l.attempt_id + 0 = %(attempt)s
   AND (l.status = {Status.PENDING} OR l.status = {Status.DEFERRED} AND l.retry_at <= now())
 ORDER BY l.id
 """
@@ -238,7 +238,7 @@ WITH held AS (
         attention = CASE WHEN o.status IN ({_ATTENTION}) THEN o.status END,
         settled_at = CASE WHEN o.status > {Status.DEFERRED} THEN now() END
     FROM outcome o
-    WHERE l.id = o.id AND l.attempt_id = o.attempt_id AND l.status <= {Status.DEFERRED}
+    WHERE l.id = o.id AND l.attempt_id + 0 = o.attempt_id AND l.status <= {Status.DEFERRED}
     RETURNING l.attempt_id, l.status
 ), counted AS (
     SELECT attempt_id,
@@ -325,4 +325,7 @@ def _move_mailing_on(ended: MailingAttempt) -> None:
 
 
 def _rows(lease: Lease) -> Any:
-    return MailingLog.objects.filter(Q(pk__range=(lease.first, lease.last)), attempt=lease.attempt)
+    # By the ids: a new attempt is not in the planner's statistics, and by the index of its attempt each chunk
+    # would read all its rows (of 1,000,000: 500 ms instead of 1). So `+ 0`, here and in the statements above.
+    of_attempt = MailingLog.objects.alias(of=F("attempt_id") + 0).filter(of=lease.attempt)
+    return of_attempt.filter(pk__range=(lease.first, lease.last))

@@ -65,8 +65,10 @@ def _close_next(attempt: int, after: int) -> int | None:
 
 
 def _close_waiting(chunk: Chunk) -> int:
-    rows = MailingLog.objects.filter(attempt=chunk.attempt_id, pk__range=(chunk.first_id, chunk.last_id))
-    still_open = rows.filter(status__in=MailingLog.OPEN)
+    # By the ids: a new attempt is not in the planner's statistics, and by the index of its attempt each chunk
+    # would read all its rows (of 1,000,000: 500 ms instead of 1).
+    rows = MailingLog.objects.alias(of=F("attempt_id") + 0).filter(of=chunk.attempt_id)
+    still_open = rows.filter(pk__range=(chunk.first_id, chunk.last_id), status__in=MailingLog.OPEN)
     waiting = still_open.exclude(pk__in=chunk.in_flight)
     count: int = waiting.update(status=Status.CANCELLED, attention=None, retry_at=None, settled_at=Now())
     if not chunk.in_flight or not still_open.exists():

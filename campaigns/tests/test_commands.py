@@ -78,6 +78,15 @@ def test_a_mailing_is_delivered_in_the_foreground(manage: Any, server: MailServe
     assert "of “Spring”: Success; 3 rows: 3 sent" in called.out
 
 
+def test_a_mailing_is_delivered_to_new_recipients_only(manage: Any, server: MailServer) -> None:
+    mailing = factories.mailing(audience=3, name="Spring")
+    manage("send_mailing", "--id", mailing.pk)
+    assert "“Spring” has no new recipients" in manage("send_mailing", "--id", mailing.pk, "--new-only").err
+    mailing.recipients.add(factories.recipient(mailing.owner))
+    assert "1 rows: 1 sent" in manage("send_mailing", "--id", mailing.pk, "--new-only").out
+    assert server.addresses.total() == len(server.addresses) == 4
+
+
 def test_a_mailing_of_which_something_failed_exits_with_1(manage: Any, server: MailServer) -> None:
     mailing = factories.mailing(audience=3)
     bad = mailing.recipients.all()[0]
