@@ -77,7 +77,10 @@ def _owners(attempt: int) -> list[int]:
 
 @transaction.atomic
 def _expand_next(attempt: int, among: list[int], request_id: str, user_email: str) -> bool:
-    chunks = audience.expand(attempt, among, SLICE_ROWS, settings.SENDING_CHUNK_ROWS)
+    # A short slice first: all that is delivered at a time, and sending begins.
+    begun = MailingAttempt.objects.filter(pk=attempt, expanded_to__gt=0).exists()
+    rows = SLICE_ROWS if begun else CONCURRENCY * settings.SENDING_CHUNK_ROWS
+    chunks = audience.expand(attempt, among, rows, settings.SENDING_CHUNK_ROWS)
     if failpoints.ARMED:
         failpoints.reach("mid-expansion")
     enqueue(chunks, request_id, user_email)

@@ -79,9 +79,7 @@ def test_a_dry_run_is_not_limited(server: MailServer) -> None:
     assert fresh(attempt).dry_runs == 20
 
 
-def test_a_server_that_asks_for_less_mail_slows_its_domain_and_no_other(
-    server: MailServer, settings: Settings
-) -> None:
+def test_a_server_that_asks_for_less_mail_slows_its_domain_and_no_other(server: MailServer, settings: Settings) -> None:
     settings.SENDING_CONNECTIONS = 1
     server.at_rcpt["a0@busy.example"] = ["450 4.7.1 too fast"]
     addresses = [f"a{n}@busy.example" for n in range(10)] + [f"b{n}@quick.example" for n in range(10)]

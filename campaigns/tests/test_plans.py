@@ -18,8 +18,7 @@ from campaigns.tests.million import Million, million_rows
 from campaigns.tests.plans import assert_by_index, indexes, scans_of, scans_of_prepared
 from campaigns.tests.scene import logged_in
 
-# In one process of a parallel run, because each would build the million anew.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("a million rows")]
+pytestmark = pytest.mark.django_db
 
 BY_ID, BY_RECIPIENT, BY_ATTENTION = "campaigns_mailinglog_pkey", "log_one_row_per_recipient", "log_attention"
 

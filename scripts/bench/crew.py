@@ -1,9 +1,9 @@
 """The processes that chaos breaks, kept in number whatever happens to them."""
 
+import signal
 import time
 from collections import Counter
 from random import Random
-from typing import List, Tuple
 
 from campaigns.tests.crash.cluster import end_sessions
 from campaigns.tests.crash.process import Process
@@ -19,16 +19,18 @@ class Crew:
     on their way, one for each connection to the mail server.
     """
 
-    def __init__(self, rig: Rig, random: Random, workers: int) -> None:
+    def __init__(self, rig: Rig, seed: int, workers: int) -> None:
         self.faults: Counter[str] = Counter()
         self.may_be_in_doubt = 0
-        # How often a worker ended unasked, which none should.
-        self.fallen = 0
-        self._rig, self._random, self._number = rig, random, workers
-        self._workers: List[Process] = []
-        self._schedulers: List[Process] = []
-        self._asleep: List[Tuple[float, Process]] = []
-        self._leaving: List[Process] = []
+        # The exit statuses of workers that ended unasked, or not as they should.
+        self.fallen: list[int] = []
+        self._rig, self._number = rig, workers
+        # Apart, so that a seed gives the same faults in the same order, whatever else chance decides.
+        self._which, self._random = Random(seed), Random(seed)  # noqa: S311
+        self._workers: list[Process] = []
+        self._schedulers: list[Process] = []
+        self._asleep: list[tuple[float, Process]] = []
+        self._leaving: list[Process] = []
         self._sink = rig.sink()
 
     def break_something(self) -> None:
@@ -42,7 +44,7 @@ class Crew:
             self._end_sessions: 2,
             self._restart_database: 2,
         }
-        [fault] = self._random.choices(list(faults), list(faults.values()))
+        [fault] = self._which.choices(list(faults), list(faults.values()))
         fault()
 
     def repair(self) -> None:
@@ -50,8 +52,10 @@ class Crew:
         for at, worker in list(self._asleep):
             if at <= time.monotonic():
                 self._wake(at, worker)
-        self._leaving = [worker for worker in self._leaving if not self._has_left(worker)]
-        self.fallen += sum(not worker.runs for worker in self._workers)
+        left = [worker for worker in self._leaving if not worker.runs]
+        self._leaving = [worker for worker in self._leaving if worker.runs]
+        self._see_off(left)
+        self.fallen += [worker.status() for worker in self._workers if not worker.runs]
         self._workers = [worker for worker in self._workers if worker.runs]
         # A scheduler ends by itself when it loses the database: whoever watches over it starts it again.
         self._schedulers = [scheduler for scheduler in self._schedulers if scheduler.runs]
@@ -66,12 +70,9 @@ class Crew:
 
     def stop(self) -> None:
         """Ask all workers to stop, and wait until they have."""
-        self._leaving += self._workers
-        self._workers = []
-        for worker in self._leaving:
+        for worker in self._workers:
             worker.ask_to_stop()
-        for worker in self._leaving:
-            self.fallen += worker.status() != 0
+        self._see_off(self._workers + self._leaving)
 
     # What breaks
 
@@ -124,8 +125,6 @@ class Crew:
         worker.thaw()
         self._workers.append(worker)
 
-    def _has_left(self, worker: Process) -> bool:
-        if worker.runs:
-            return False
-        self.fallen += worker.status() != 0
-        return True
+    def _see_off(self, workers: list[Process]) -> None:
+        # One that was asked before it could listen is killed by the signal, and has done nothing yet.
+        self.fallen += [status for worker in workers if (status := worker.status()) not in (0, -signal.SIGTERM)]

@@ -104,7 +104,7 @@ class Chaos:
         from crew import Crew
 
         self._rig, self._random = rig, random.Random(seed)  # noqa: S311
-        self._crew = Crew(rig, self._random, workers)
+        self._crew = Crew(rig, seed, workers)
         self._mailings: list[Mailing] = []
         self._began = time.monotonic()
 
@@ -143,7 +143,7 @@ class Chaos:
             return False
         print(f"{', '.join(f'{count} {fault}' for fault, count in sorted(self._crew.faults.items()))}")
         if self._crew.fallen:
-            print(f"{self._crew.fallen} times a worker ended unasked, or not cleanly.")
+            print(f"Workers ended unasked or with an error, with these exit statuses: {self._crew.fallen}")
         print(f"{self._figures()}, 0 lost, 0 duplicated, {len(in_doubt)} unconfirmed (all listed)")
         return not self._crew.fallen
 

@@ -1,3 +1,13 @@
+"""A PostgreSQL and a rig for the tests, and which of those that want one run.
+
+Each takes some seconds, so a run of many takes a dozen at random: CRASH=all runs every one, CRASH_SEED=N those that
+were chosen by N, which a run tells beside those that it left out.
+"""
+
+import os
+import random
+import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +20,23 @@ from campaigns.tests.crash import cluster as clusters
 from campaigns.tests.crash import rig as rigs
 from campaigns.tests.crash.cluster import Cluster
 from campaigns.tests.crash.rig import Rig
+
+A_DOZEN = 12
+# Windows has neither SIGKILL nor SIGSTOP.
+collect_ignore_glob = ["test_*.py"] if sys.platform == "win32" else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Processes that share a run must choose alike.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex()
+    seed = os.environ.setdefault("CRASH_SEED", str(int(run, 16) % 10**6))
+    slow = [item for item in items if "cluster" in getattr(item, "fixturenames", ())]
+    if os.environ.get("CRASH") == "all" or len(slow) <= A_DOZEN:
+        return
+    chosen = random.Random(seed).sample(slow, A_DOZEN)  # noqa: S311 - nobody must not guess it
+    for item in slow:
+        if item not in chosen:
+            item.add_marker(pytest.mark.skip(reason=f"CRASH_SEED={seed} chose others; CRASH=all runs every one."))
 
 
 @pytest.fixture(scope="session")

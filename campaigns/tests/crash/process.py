@@ -1,6 +1,5 @@
 """Processes to disturb."""
 
-import resource
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -42,7 +41,9 @@ class Process:
         self._process.send_signal(signal.SIGCONT)
 
     def fill_disk(self) -> None:
-        """Let it write to no file from now on."""
+        """Let it write to no file from now on (Linux)."""
+        import resource
+
         resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (0, 0))
 
     def kill(self) -> None:

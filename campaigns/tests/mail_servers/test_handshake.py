@@ -10,7 +10,6 @@ from campaigns.sending.handshake import Session, shake_hands
 from campaigns.sending.outcomes import TransportDown
 from campaigns.tests.mail_servers.server import SIZE, TOKEN, Server
 
-pytestmark = pytest.mark.xdist_group("mail servers")
 WAYS = ("starttls", "smtps")
 
 

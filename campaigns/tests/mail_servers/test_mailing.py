@@ -14,7 +14,7 @@ from campaigns.tests.conftest import UseMailServer
 from campaigns.tests.mail_servers.server import SIZE, Server
 from campaigns.tests.worker import work
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mail servers")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

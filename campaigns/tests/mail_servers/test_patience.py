@@ -14,7 +14,7 @@ from campaigns.tests.mail_servers.exim_process import LETTERS_PER_CONNECTION
 from campaigns.tests.mail_servers.server import Server
 from campaigns.tests.worker import work
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("mail servers")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,6 @@ from django.core.mail import EmailMessage, mailers
 from campaigns.tests.conftest import UseMailServer
 from campaigns.tests.mail_servers.server import PASSWORD, TOKEN, Server
 
-pytestmark = pytest.mark.xdist_group("mail servers")
-
 
 def write() -> None:
     letter = EmailMessage("A new password", "Follow the link.", "office@example.com", ["ann@example.com"])
