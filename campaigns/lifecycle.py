@@ -15,7 +15,7 @@ from backoffice import correlation
 from campaigns.models import Chunk, Mailing, MailingAttempt, SendingStop
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status as LogStatus
-from campaigns.sending import audience, content, jobs, ledger, resolution, stop
+from campaigns.sending import audience, content, jobs, moves, resolution, stop
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def unschedule(mailing: Mailing) -> None:
 def pause(mailing: Mailing) -> None:
     """Start no new letter until resumed; those on their way settle. Raises LifecycleError."""
     for attempt in mailing.attempts.unfinished().filter(dry_run=False):
-        if ledger.pause(attempt.pk, _("Paused by hand.")):
+        if moves.pause(attempt.pk, _("Paused by hand.")):
             return
     raise NotNow(_("“%s” is not being sent.") % mailing)
 

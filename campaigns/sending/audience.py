@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from campaigns.models import MailingAttempt, Recipient
 from campaigns.models.log import Status
-from campaigns.sending.ledger import finish
+from campaigns.sending.moves import finish
 
 # No recipient has a greater id.
 LAST = 2**63 - 1

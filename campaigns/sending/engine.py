@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from campaigns.models import MailingAttempt
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
-from campaigns.sending import failpoints, ledger
+from campaigns.sending import failpoints, ledger, moves
 from campaigns.sending.connections import Connections
 from campaigns.sending.delivery import Assignment, ChunkDelivery
 from campaigns.sending.ledger import Closed, Lease, Settlement
@@ -147,7 +147,7 @@ class Engine:
 
     async def _pause(self, attempt: int, reason: TransportDown) -> None:
         logger.warning("Attempt %s is paused: %s", attempt, reason)
-        await self.recorder.call(ledger.pause, attempt, str(reason))
+        await self.recorder.call(moves.pause, attempt, str(reason))
 
 
 def _sentence(error: Exception) -> str:

@@ -14,12 +14,12 @@ import psycopg
 from django.db import connection, transaction
 from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from campaigns.models import Chunk, Mailing, MailingAttempt, MailingLog
+from campaigns.models import Chunk, MailingLog
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
 from campaigns.sending.letters import Addressee
+from campaigns.sending.moves import finish
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,33 +295,6 @@ def _cancel_open(lease: Lease) -> None:
     cancelled = [Settlement(row, Status.CANCELLED, tries=tries) for row, tries in waiting.values_list("pk", "tries")]
     if cancelled:
         write({lease: Entries(in_flight, settlements=cancelled)})
-
-
-@transaction.atomic
-def pause(attempt: int, reason: str = "") -> bool:
-    """Hold the attempt: no row is put in flight until it is resumed. False: it was neither queued nor running."""
-    if not MailingAttempt.objects.filter(pk=attempt).pause(reason):
-        return False
-    Mailing.objects.filter(attempts=attempt).move(Mailing.Status.PAUSED, of=(Mailing.Status.RUNNING,))
-    return True
-
-
-def finish(attempt: int) -> bool:
-    """End the attempt if no row of it is open, and move its mailing on."""
-    if not MailingAttempt.objects.filter(pk=attempt).finish():
-        return False
-    ended = MailingAttempt.objects.select_related("mailing").get(pk=attempt)
-    if not ended.dry_run:
-        _move_mailing_on(ended)
-    return True
-
-
-def _move_mailing_on(ended: MailingAttempt) -> None:
-    mailing = Mailing.objects.filter(pk=ended.mailing_id)
-    if ended.sent:
-        mailing.update(last_sent_at=timezone.now())
-    mailing.filter(next_run_at=None).move(Mailing.Status.FINISHED, of=Mailing.ACTIVE)
-    mailing.exclude(next_run_at=None).move(Mailing.Status.SCHEDULED, of=Mailing.ACTIVE)
 
 
 def _rows(lease: Lease) -> Any:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Chunk, Mailing, MailingAttempt, MailingLog
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
-from campaigns.sending.ledger import finish
+from campaigns.sending.moves import finish
 
 COUNTERS = {Status.ERROR: "errors", Status.UNCONFIRMED: "unconfirmed"}
 # Chunks that one transaction closes (50,000 rows: 0.2 s).

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from campaigns.models import Chunk, Mailing, MailingAttempt, SendingStop
 from campaigns.models.attempt import Status as AttemptStatus
-from campaigns.sending import jobs, ledger
+from campaigns.sending import jobs, moves
 
 # An arbitrary number that names the switch among PostgreSQL's advisory locks.
 SWITCH_LOCK = 1_190_113_004
@@ -58,7 +58,7 @@ def _pause(stop: SendingStop) -> None:
     moving = MailingAttempt.objects.filter(dry_run=False, status__in=(AttemptStatus.QUEUED, AttemptStatus.RUNNING))
     attempts = list(moving.order_by("pk").values_list("pk", flat=True))
     reason = str(stop)
-    stop.attempts.add(*[attempt for attempt in attempts if ledger.pause(attempt, reason)])
+    stop.attempts.add(*[attempt for attempt in attempts if moves.pause(attempt, reason)])
 
 
 @transaction.atomic

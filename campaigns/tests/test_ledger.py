@@ -11,7 +11,7 @@ from campaigns import lifecycle
 from campaigns.models import Chunk, MailingAttempt, MailingLog, Recipient
 from campaigns.models.attempt import FINAL_COUNTERS
 from campaigns.models.log import Status
-from campaigns.sending import ledger
+from campaigns.sending import ledger, moves
 from campaigns.sending.ledger import Entries, Lease, Settlement, Written
 from campaigns.tests import factories
 
@@ -234,7 +234,7 @@ def test_an_attempt_finishes_only_when_no_row_is_open() -> None:
     lease = take(attempt)
     settle(lease, Status.SENT, first)
     ledger.close(lease)
-    assert not ledger.finish(attempt.pk)
+    assert not moves.finish(attempt.pk)
     settle(lease, Status.SENT, second)
     ledger.close(lease)
     attempt.refresh_from_db()
