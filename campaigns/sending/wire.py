@@ -59,7 +59,6 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         lines = (self._rest + data).split(b"\r\n")
         self._rest = lines.pop()
-        self._since = self._loop.time()
         try:
             for line in lines:
                 if not self._closed:
@@ -90,6 +89,8 @@ class Wire(asyncio.Protocol):
             self._give_up(f"{code} {text.decode('utf-8', 'replace')}")
             return
         self._owed -= 1
+        # Not with each byte: a server could send one now and then for ever.
+        self._since = self._loop.time()
         self._dialogue.answered(code, text)
 
     def _give_up(self, reason: str) -> None:
