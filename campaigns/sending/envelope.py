@@ -37,7 +37,8 @@ class Envelope:
     def answered(self, code: int, text: bytes) -> bytes:
         """Note the next answer; returns what must be written now, often nothing."""
         step, self._step = self._step, self._step + 1
-        if step in EXPECTED and code not in EXPECTED[step] and self.refusal is None:
+        unwanted = code == CLOSING or (step in EXPECTED and code not in EXPECTED[step])
+        if unwanted and self.refusal is None:
             self.refusal = step, code, text
         if step == BODY and code == GO_AHEAD and self.refusal:
             return self._unwanted_body()

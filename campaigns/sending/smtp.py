@@ -176,7 +176,7 @@ class SmtpConnection:
         outcome = outcomes.refusal(code, text)
         if self._envelope.half_taken:
             self._give_up("The server took an envelope that it had refused in part.", parcel)
-        elif step == MAIL and code == CLOSING:
+        elif step <= MAIL and code == CLOSING:
             self._give_up(outcome.detail, parcel)
         elif step == MAIL and outcome.status == Status.ERROR and code != TOO_LARGE:
             reason = f"{self._server} refused the sender {parcel.letter.sender}: {outcome.detail}"
