@@ -221,12 +221,14 @@ SENDING_SLOWDOWN_SECONDS = env.number("SENDING_SLOWDOWN_SECONDS", 30, low=1, hig
 SENDING_SLOWDOWN_MAX_SECONDS = env.number("SENDING_SLOWDOWN_MAX_SECONDS", 900, low=1, high=3600)
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = None
-PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.jobs"]
+PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.queue.jobs"]
 # A worker that has given no sign of life for so long is taken for dead, and its jobs are started again.
 STALLED_WORKER_SECONDS = env.number("STALLED_WORKER_SECONDS", 15, low=2, high=3600)
 PROCRASTINATE_WORKER_DEFAULTS = {
     "update_heartbeat_interval": STALLED_WORKER_SECONDS / 3,
-    "stalled_worker_timeout": STALLED_WORKER_SECONDS,
+    # Whom a starting worker forgets. Not after STALLED_WORKER_SECONDS: while the database was away no worker could give
+    # a sign of life, and one that starts when it is back would forget those who live. The sweep tells them apart.
+    "stalled_worker_timeout": 24 * 3600,
     "fetch_job_polling_interval": 1,
     "delete_jobs": "successful",
 }

@@ -123,7 +123,7 @@ class MailingAdmin(VerbActions, MailingPreview, Sharing):
 
     @display(description=gettext_lazy("last attempt"))
     def last_attempt(self, mailing: Mailing) -> str:
-        attempt = mailing.attempts.filter(dry_run=False).first()
+        attempt = mailing.attempts.real().first()
         if not attempt:
             return "—"
         return format_html(

@@ -19,9 +19,9 @@ from campaigns import access
 from campaigns.admin.addressees import AS, SAMPLE, Addressees
 from campaigns.admin.base import Scoped, person
 from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient
-from campaigns.sending import comparison, preview
-from campaigns.sending.content import NotFrozen
-from campaigns.sending.preview import NoLetter, Preview
+from campaigns.sending.letters import comparison, preview
+from campaigns.sending.letters.content import NotFrozen
+from campaigns.sending.letters.preview import NoLetter, Preview
 
 # A link would put another page, or an error, in the letter's place; the sandbox opens no new window for it.
 LINKS_LEAD_NOWHERE = '<base target="_blank">'

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 from accounts.models import User
 from campaigns import access, lifecycle
 from campaigns.models import Mailing, MailingAttempt
-from campaigns.sending.audience import count_newcomers
+from campaigns.sending.ledger.audience import count_newcomers
 
 Status = Mailing.Status
 
@@ -43,7 +43,7 @@ class Verb:
         """Whether this person may press it for this mailing now."""
         if mailing.status not in self.states or not access.can(request.user, self.permission, mailing):
             return False
-        if self.again and not mailing.attempts.filter(dry_run=False).exists():
+        if self.again and not mailing.attempts.real().exists():
             return False
         return not self.resolves or self._has_something_to_resolve(mailing)
 
@@ -60,7 +60,7 @@ def _newcomers(mailing: Mailing) -> int:
 
 
 def _of_last(mailing: Mailing, figure: str) -> int:
-    last = mailing.attempts.filter(dry_run=False).first()
+    last = mailing.attempts.real().first()
     return int(getattr(last, figure)) if last else 0
 
 

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from campaigns.models import MailingAttempt, MailingLog
 from campaigns.models.attempt import FINAL_COUNTERS
-from campaigns.sending import jobs
-from campaigns.sending.letters import message_id
+from campaigns.sending.letters.composer import message_id
+from campaigns.sending.queue import worker
 
 AT_REST = ~Q(finished_at=None) | Q(status=MailingAttempt.Status.PAUSED)
 
@@ -23,7 +23,7 @@ AT_REST = ~Q(finished_at=None) | Q(status=MailingAttempt.Status.PAUSED)
 def deliver(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
     """Work in the foreground until the attempts have ended or are paused; returns them as they are then."""
     with _bar(attempts) as at_rest:
-        jobs.run(until=at_rest)
+        worker.run(until=at_rest)
     return _reloaded(attempts)
 
 

@@ -1,6 +1,7 @@
 """The nouns: Recipient, Message, Mailing, MailingAttempt, MailingLog (and the chunks that jobs deliver).
 
-Beside them what holds for all sending: SendingLimit with its buckets, DomainSlowdown, SendingStop.
+Beside them the Tally of what became of letters, and what holds for all sending: SendingLimit with its buckets,
+DomainSlowdown, SendingStop.
 """
 
 from campaigns.models.attempt import MailingAttempt
@@ -21,6 +22,7 @@ from campaigns.models.shares import (
 )
 from campaigns.models.slowdown import DomainSlowdown
 from campaigns.models.stop import SendingStop
+from campaigns.models.tally import Tally
 
 __all__ = [
     "Chunk",
@@ -39,4 +41,5 @@ __all__ = [
     "RecipientUserShare",
     "SendingLimit",
     "SendingStop",
+    "Tally",
 ]

@@ -34,12 +34,16 @@ _verdict = Case(
 
 
 class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
+    def real(self) -> AttemptQuerySet:
+        """Those that send letters to their audience: neither dry runs nor tests."""
+        return self.filter(dry_run=False, test=False)
+
     def unfinished(self) -> AttemptQuerySet:
         return self.filter(finished_at=None)
 
     def overdue(self) -> AttemptQuerySet:
         """What is under way of mailings whose end has passed."""
-        return self.unfinished().filter(dry_run=False, mailing__end_at__lte=Now()).exclude(status=Status.CANCELLED)
+        return self.unfinished().real().filter(mailing__end_at__lte=Now()).exclude(status=Status.CANCELLED)
 
     def start(self) -> int:
         """A worker has begun with the first chunk."""
@@ -82,6 +86,9 @@ class MailingAttempt(models.Model):
     mailing = models.ForeignKey(Mailing, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("mailing"))
     key = models.UUIDField(_("key"), default=uuid.uuid4, unique=True, editable=False)
     dry_run = models.BooleanField(_("dry run"), default=False)
+    test = models.BooleanField(
+        _("test"), db_default=False, default=False, help_text=_("One letter to an address that was typed in.")
+    )
     new_only = models.BooleanField(_("new recipients only"), db_default=False, default=False)
     triggered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -113,6 +120,9 @@ class MailingAttempt(models.Model):
     expanded_at = models.DateTimeField(null=True, editable=False)
 
     created_at = models.DateTimeField(_("launched"), auto_now_add=True)
+    held_until = models.DateTimeField(
+        _("held until"), null=True, help_text=_("No letter leaves before: until then, a launch can be undone.")
+    )
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
@@ -124,13 +134,15 @@ class MailingAttempt(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["mailing", "dry_run"], condition=Q(finished_at=None), name="attempt_one_at_a_time"
+                fields=["mailing", "dry_run"],
+                condition=Q(finished_at=None, test=False),
+                name="attempt_one_at_a_time",
             ),
             models.CheckConstraint(condition=Q(total__gte=_settled), name="attempt_counts_no_row_twice"),
         ]
 
     def __str__(self) -> str:
-        kind = _("Dry run") if self.dry_run else _("Attempt")
+        kind = _("Dry run") if self.dry_run else _("Test") if self.test else _("Attempt")
         return f"{kind} {self.pk}"
 
     @property

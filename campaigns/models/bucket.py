@@ -7,7 +7,7 @@ from campaigns.models.limit import SendingLimit
 class LimitBucket(models.Model):
     """The tokens of a limit, one for each letter that may be begun now; a limit of each domain has many buckets.
 
-    Written by sending/allowances.py alone, and by no clock but the database's.
+    Written by sending/limits/allowances.py alone, and by no clock but the database's.
     """
 
     pk = models.CompositePrimaryKey("limit_id", "domain")

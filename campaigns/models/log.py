@@ -38,7 +38,7 @@ def _in_flight() -> Exists:
 
 
 class MailingLog(models.Model):
-    """The ledger: one row per attempt and recipient, written before anything is sent (sending/ledger.py).
+    """The ledger: one row per attempt and recipient, written before anything is sent (sending/ledger/).
 
     Which of the open rows are in flight, their chunk knows.
     """

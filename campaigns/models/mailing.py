@@ -61,8 +61,11 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         return self.filter(status=Status.SCHEDULED, end_at__lte=now)
 
     def with_stats(self) -> MailingQuerySet:
-        """Adds `stats_attempts` and, for each counter, `stats_<counter>` over the real attempts (no dry runs)."""
-        real = Q(attempts__dry_run=False)
+        """Adds `stats_attempts` and, for each counter, `stats_<counter>`.
+
+        Both are over the real attempts: neither dry runs nor tests.
+        """
+        real = Q(attempts__dry_run=False, attempts__test=False)
         sums: dict[str, Any] = {
             f"stats_{name}": Coalesce(Sum(f"attempts__{name}", filter=real), 0) for name in COUNTERS
         }
@@ -106,6 +109,7 @@ class Mailing(models.Model):
     repetition = models.CharField(_("repetition"), max_length=10, choices=Repetition.choices, default=Repetition.ONCE)
     next_run_at = models.DateTimeField(_("next run"), null=True, editable=False)
     last_sent_at = models.DateTimeField(_("last sent"), null=True, editable=False)
+    version = models.PositiveIntegerField(_("version"), default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 

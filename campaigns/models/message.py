@@ -30,6 +30,7 @@ class Message(models.Model):
         validators=[placeholders.validate],
         help_text=_("Shown by mail programs instead of the text. The same placeholders work here."),
     )
+    version = models.PositiveIntegerField(_("version"), default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 

@@ -20,6 +20,7 @@ class Recipient(models.Model):
         blank=True,
         help_text=_("Extra columns of the import, usable in messages as {{ attributes.city }}."),
     )
+    version = models.PositiveIntegerField(_("version"), default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 

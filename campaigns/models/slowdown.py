@@ -20,7 +20,7 @@ class SlowdownQuerySet(models.QuerySet["DomainSlowdown"]):
 class DomainSlowdown(models.Model):
     """A domain whose servers asked for less mail (421, or 4.7.x): nothing is begun to it until then.
 
-    Written by sending/slowdowns.py. `step` counts the pauses in a row, of which each is twice the last.
+    Written by sending/limits/slowdowns.py. `step` counts the pauses in a row, of which each is twice the last.
     """
 
     domain = models.CharField(_("domain"), max_length=253, unique=True)

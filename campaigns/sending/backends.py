@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, mailers
 
 from campaigns.models.log import Status
-from campaigns.sending.letters import Letter
+from campaigns.sending.letters.composer import Letter
 from campaigns.sending.line import Line
 from campaigns.sending.outcomes import Outcome, TransportDown, readable
 

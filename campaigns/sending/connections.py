@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from campaigns.sending.backends import BackendConnection
+from campaigns.sending.limits.slots import Slot, Slots
 from campaigns.sending.line import Line
 from campaigns.sending.outcomes import TransportDown, readable
-from campaigns.sending.slots import Slot, Slots
-from campaigns.sending.smtp import SmtpConnection
+from campaigns.sending.smtp.connection import SmtpConnection
 
 logger = logging.getLogger(__name__)
 

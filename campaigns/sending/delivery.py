@@ -11,9 +11,11 @@ from django.utils import timezone
 from campaigns.domains import domain_of
 from campaigns.models.log import Status
 from campaigns.sending import retries
-from campaigns.sending.ledger import Lease, Ready, Settlement
-from campaigns.sending.letters import Composer, Letter
-from campaigns.sending.limits import Limits
+from campaigns.sending.ledger.chunks import Ready
+from campaigns.sending.ledger.entries import Settlement
+from campaigns.sending.ledger.lease import Lease
+from campaigns.sending.letters.composer import Composer, Letter
+from campaigns.sending.limits.limits import Limits
 from campaigns.sending.line import Parcel, Told
 from campaigns.sending.outcomes import Failures, NotComposed, Outcome, TransportDown
 from campaigns.sending.recorder import Recorder

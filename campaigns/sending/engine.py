@@ -12,11 +12,14 @@ from django.core.exceptions import ValidationError
 from campaigns.models import MailingAttempt
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
-from campaigns.sending import failpoints, ledger, moves
+from campaigns.sending import failpoints
 from campaigns.sending.connections import Connections
 from campaigns.sending.delivery import Assignment, ChunkDelivery
-from campaigns.sending.ledger import Closed, Lease, Settlement
-from campaigns.sending.limits import Limits
+from campaigns.sending.ledger import chunks, moves
+from campaigns.sending.ledger.chunks import Closed
+from campaigns.sending.ledger.entries import Settlement
+from campaigns.sending.ledger.lease import Lease
+from campaigns.sending.limits.limits import Limits
 from campaigns.sending.line import Line
 from campaigns.sending.outcomes import NotComposed, TransportDown
 from campaigns.sending.recorder import Recorder
@@ -61,13 +64,13 @@ class Engine:
         """
         if failpoints.ARMED:
             failpoints.reach("before-claim")
-        lease = await self.recorder.call(ledger.take, chunk)
+        lease = await self.recorder.call(chunks.take, chunk)
         if failpoints.ARMED:
             failpoints.reach("after-claim")
         if lease is None:
             return None
         held_for = await self._send(lease) if lease.attempt_runs else None
-        closed = await self.recorder.call(ledger.close, lease)
+        closed = await self.recorder.call(chunks.close, lease)
         return self._again(closed, held_for) if closed and closed.open else None
 
     async def aclose(self) -> None:
@@ -95,7 +98,7 @@ class Engine:
         except (NotComposed, ValidationError) as error:
             await self._can_not_compose(lease, f"No letter can be written: {_sentence(error)}")
             return None
-        rows = await self.recorder.call(ledger.ready, lease)
+        rows = await self.recorder.call(chunks.ready, lease)
         delivery = ChunkDelivery(assignment, lease, rows, self.recorder, self.limits)
         self._deliveries.add(delivery)
         if self.draining:
@@ -141,7 +144,7 @@ class Engine:
             await self._pause(lease.attempt, TransportDown(reason))
             return
         # Telling this is what a dry run is for: it ends, and the mailing that it rehearses is not touched.
-        for row in await self.recorder.call(ledger.ready, lease):
+        for row in await self.recorder.call(chunks.ready, lease):
             self.recorder.settle(lease, Settlement(row.to.row, Status.ERROR, reason))
         await self.recorder.flush(lease)
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from campaigns.sending.letters import Letter
+from campaigns.sending.letters.composer import Letter
 from campaigns.sending.outcomes import Outcome, TransportDown
 
 # Told by the ledger whether a letter that is about to be sent may be.

@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 
-from campaigns.sending import failpoints, ledger
-from campaigns.sending.ledger import Entries, Lease, Settlement, Written
+from campaigns.sending import failpoints
+from campaigns.sending.ledger import entries
+from campaigns.sending.ledger.entries import Entries, Settlement, Written
+from campaigns.sending.ledger.lease import Lease
 from campaigns.sending.line import Told
 
 logger = logging.getLogger(__name__)
@@ -145,12 +147,12 @@ class Recorder:
         if not self._news:
             return None
         news, self._news = self._news, {}
-        entries = {lease: self._entries(lease, one) for lease, one in news.items()}
+        group = {lease: self._entries(lease, one) for lease, one in news.items()}
         if failpoints.ARMED:
             failpoints.reach("before-commit")
 
         def statement() -> dict[Lease, Written]:
-            return ledger.write(entries)
+            return entries.write(group)
 
         return news, statement, self._submit(self._commits, statement)
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from campaigns.models import Chunk, Mailing, MailingAttempt, SendingStop
 from campaigns.models.attempt import Status as AttemptStatus
-from campaigns.sending import jobs, moves
+from campaigns.sending.ledger import moves
+from campaigns.sending.queue import jobs
 
 # An arbitrary number that names the switch among PostgreSQL's advisory locks.
 SWITCH_LOCK = 1_190_113_004

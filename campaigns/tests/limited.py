@@ -7,8 +7,8 @@ from time import monotonic
 from django.db import connection, connections
 
 from campaigns.models import SendingLimit
-from campaigns.sending.limits import Limits
-from campaigns.sending.slots import Slot
+from campaigns.sending.limits.limits import Limits
+from campaigns.sending.limits.slots import Slot
 
 PATIENCE_SECONDS = 30
 Unit = SendingLimit.Unit

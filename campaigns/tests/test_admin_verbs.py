@@ -17,7 +17,7 @@ from campaigns.admin.verbs import VERBS
 from campaigns.models import Mailing, MailingAttempt, Message, Recipient
 from campaigns.models.log import Status as Log
 from campaigns.models.mailing import Status
-from campaigns.sending import ledger
+from campaigns.sending.ledger import chunks, entries
 from campaigns.tests import factories
 from campaigns.tests.scene import logged_in, sentences
 
@@ -88,11 +88,11 @@ def mailing_in(status: Status, owner: User, **fields: Any) -> Mailing:
 
 def end(attempt: MailingAttempt) -> None:
     """One letter was sent, one failed, and one is in doubt."""
-    lease = ledger.take(attempt.chunks.get().pk)
+    lease = chunks.take(attempt.chunks.get().pk)
     assert lease
     became = zip(range(lease.first, lease.last + 1), (Log.SENT, Log.ERROR, Log.UNCONFIRMED), strict=True)
-    ledger.write({lease: ledger.Entries(settlements=[ledger.Settlement(row, state) for row, state in became])})
-    ledger.close(lease)
+    entries.write({lease: entries.Entries(settlements=[entries.Settlement(row, state) for row, state in became])})
+    chunks.close(lease)
 
 
 def who_may(verb: str, owner: User) -> User:

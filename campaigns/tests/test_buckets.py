@@ -10,8 +10,8 @@ import pytest
 from django.db.models import F
 
 from campaigns.models import LimitBucket, SendingLimit
-from campaigns.sending import buckets
-from campaigns.sending.session import Session, session
+from campaigns.sending.limits import buckets
+from campaigns.sending.limits.session import Session, session
 from campaigns.tests.limited import Unit, limit
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from campaigns import lifecycle, placeholders
 from campaigns.models import Message
-from campaigns.sending import content
-from campaigns.sending.content import Content, NotFrozen
+from campaigns.sending.letters import content
+from campaigns.sending.letters.content import Content, NotFrozen
 from campaigns.tests import factories
 
 RED = "<style>p { color: red }</style>"

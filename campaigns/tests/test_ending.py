@@ -15,8 +15,10 @@ from campaigns import lifecycle
 from campaigns.lifecycle import LifecycleError
 from campaigns.models import Chunk, Mailing, MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending import jobs, ledger, resolution
-from campaigns.sending.ledger import Entries, Lease, Settlement
+from campaigns.sending.ledger import chunks, entries, resolution
+from campaigns.sending.ledger.entries import Entries, Settlement
+from campaigns.sending.ledger.lease import Lease
+from campaigns.sending.queue import heartbeat
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
 from campaigns.tests.worker import work
@@ -44,7 +46,7 @@ def state(attempt: MailingAttempt) -> tuple[str, str]:
 
 
 def take(chunk: Chunk) -> Lease:
-    lease = ledger.take(chunk.pk)
+    lease = chunks.take(chunk.pk)
     assert lease
     return lease
 
@@ -52,12 +54,12 @@ def take(chunk: Chunk) -> Lease:
 def put_in_flight(attempt: MailingAttempt) -> tuple[Lease, int]:
     """The first row of the attempt's only chunk, as a worker does before it sends."""
     lease = take(attempt.chunks.get())
-    assert ledger.write({lease: Entries(marks=[lease.first])})[lease].granted
+    assert entries.write({lease: Entries(marks=[lease.first])})[lease].granted
     return lease, lease.first
 
 
 def settle(lease: Lease, status: Status, *rows: int, retry_after: float | None = None) -> None:
-    ledger.write({lease: Entries(settlements=[Settlement(row, status, "", 1, retry_after) for row in rows])})
+    entries.write({lease: Entries(settlements=[Settlement(row, status, "", 1, retry_after) for row in rows])})
 
 
 # Cancelled
@@ -84,7 +86,7 @@ def test_what_is_in_flight_keeps_a_cancelled_mailing_running_until_it_settles() 
     assert state(attempt) == ("cancelled", "running")
     assert (attempt.cancelled, attempt.open) == (2, 1)
     settle(lease, Status.SENT, flying)
-    ledger.close(lease)
+    chunks.close(lease)
     assert state(attempt) == ("cancelled", "finished")
     assert (attempt.sent, attempt.cancelled) == (1, 2)
 
@@ -118,7 +120,7 @@ def test_every_chunk_of_many_is_closed(settings: Any, monkeypatch: pytest.Monkey
 
 
 def test_the_rows_of_a_large_attempt_are_left_to_whoever_ends_what_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "CLOSE_AT_ONCE_ROWS", 2)
+    monkeypatch.setattr("campaigns.lifecycle.steering.CLOSE_AT_ONCE_ROWS", 2)
     attempt = launched(3)
     lifecycle.cancel(attempt.mailing)
     assert state(attempt) == ("cancelled", "running")
@@ -157,7 +159,7 @@ def test_cancelling_waits_for_no_worker_and_leaves_it_what_it_writes_to(settings
         lifecycle.cancel(attempt.mailing)
         assert state(attempt) == ("cancelled", "running")
         assert attempt.cancelled == 2
-    ledger.close(lease)
+    chunks.close(lease)
     assert state(attempt) == ("cancelled", "finished")
     assert attempt.cancelled == 4
 
@@ -211,7 +213,7 @@ def test_what_was_sent_before_the_end_counts_and_the_rest_is_cancelled() -> None
     let_time_run_out(attempt)
     resolution.end_overdue()
     settle(lease, Status.SENT, flying)
-    ledger.close(lease)
+    chunks.close(lease)
     assert state(attempt) == ("cancelled", "finished")
     assert (attempt.sent, attempt.cancelled) == (1, 2)
 
@@ -220,7 +222,7 @@ def test_no_letter_is_begun_after_the_end_though_nobody_has_ended_the_attempt() 
     attempt = launched(3)
     lease, flying = put_in_flight(attempt)
     let_time_run_out(attempt)
-    assert not ledger.write({lease: Entries(in_flight=[flying], marks=[lease.last])})[lease].granted
+    assert not entries.write({lease: Entries(in_flight=[flying], marks=[lease.last])})[lease].granted
 
 
 def test_an_end_that_is_put_off_while_it_runs_lets_it_go_on() -> None:
@@ -230,7 +232,7 @@ def test_an_end_that_is_put_off_while_it_runs_lets_it_go_on() -> None:
     move_end(attempt, timezone.now() + HOUR)
     resolution.end_overdue()
     assert state(attempt) == ("running", "running")
-    assert ledger.write({lease: Entries(in_flight=[flying], marks=[lease.last])})[lease].granted
+    assert entries.write({lease: Entries(in_flight=[flying], marks=[lease.last])})[lease].granted
 
 
 @pytest.mark.parametrize("end_after", [None, HOUR])
@@ -251,7 +253,7 @@ def test_an_attempt_that_has_ended_is_left_alone() -> None:
     attempt = launched(1)
     lease = take(attempt.chunks.get())
     settle(lease, Status.SENT, lease.first)
-    ledger.close(lease)
+    chunks.close(lease)
     let_time_run_out(attempt)
     resolution.end_overdue()
     assert state(attempt) == ("success", "finished")
@@ -295,7 +297,7 @@ def test_an_attempt_whose_time_is_over_while_it_is_sent_ends_with_what_was_sent(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_ends_what_is_over_though_no_clock_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "SIGN_OF_LIFE_SECONDS", 0.1)
+    monkeypatch.setattr(heartbeat, "SIGN_OF_LIFE_SECONDS", 0.1)
     attempt = launched(3)
     lifecycle.pause(attempt.mailing)
     let_time_run_out(attempt)
@@ -317,7 +319,7 @@ def after_an_attempt(verb: Callable[[Mailing], Any], outcome: Status) -> Callabl
         attempt = lifecycle.launch(mailing, None)
         lease = take(attempt.chunks.get())
         settle(lease, outcome, lease.first)
-        ledger.close(lease)
+        chunks.close(lease)
         let_time_run_out(attempt)
         verb(mailing)
 

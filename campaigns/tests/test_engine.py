@@ -468,7 +468,7 @@ def test_a_fault_of_the_engines_own_pauses_the_attempt_with_its_reason(
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError("broken on purpose")
 
-    monkeypatch.setattr("campaigns.sending.smtp.SmtpConnection._body", broken)
+    monkeypatch.setattr("campaigns.sending.smtp.connection.SmtpConnection._body", broken)
     attempt = sent(factories.mailing(audience=3))
     assert state(attempt) == ("paused", "paused")
     assert "broken on purpose" in attempt.server_response

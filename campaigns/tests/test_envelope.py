@@ -5,9 +5,9 @@ from typing import cast
 
 import pytest
 
-from campaigns.sending.envelope import BODY, EMPTY_BODY, MAIL, RCPT, RESET, Envelope
-from campaigns.sending.handshake import Session
-from campaigns.sending.letters import Letter
+from campaigns.sending.letters.composer import Letter
+from campaigns.sending.smtp.envelope import BODY, EMPTY_BODY, MAIL, RCPT, RESET, Envelope
+from campaigns.sending.smtp.handshake import Session
 
 LETTER = Letter("office@example.com", "ann@example.com", b"Hello\r\n")
 

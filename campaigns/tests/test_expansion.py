@@ -10,7 +10,8 @@ from campaigns import lifecycle
 from campaigns.lifecycle import NobodyToSendTo
 from campaigns.models import Mailing, MailingAttempt, Recipient
 from campaigns.models.log import Status
-from campaigns.sending import audience, jobs, ledger
+from campaigns.sending.ledger import audience, chunks, entries
+from campaigns.sending.queue import jobs
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
 from campaigns.tests.processes import wait_until
@@ -46,11 +47,11 @@ def test_everybody_gets_a_row_and_a_letter(audience: int, server: MailServer) ->
 def test_an_attempt_whose_audience_is_not_complete_does_not_end() -> None:
     attempt = launched(50)
     audience.expand(attempt.pk, [], 20, 1000)
-    lease = ledger.take(attempt.chunks.get().pk)
+    lease = chunks.take(attempt.chunks.get().pk)
     assert lease
     rows = range(lease.first, lease.last + 1)
-    ledger.write({lease: ledger.Entries(settlements=[ledger.Settlement(row, Status.SENT) for row in rows])})
-    ledger.close(lease)
+    entries.write({lease: entries.Entries(settlements=[entries.Settlement(row, Status.SENT) for row in rows])})
+    chunks.close(lease)
     attempt.refresh_from_db()
     assert (attempt.open, attempt.finished_at) == (0, None)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from campaigns.sending.complaints import explained
-from campaigns.sending.handshake import Session, shake_hands
 from campaigns.sending.outcomes import TransportDown
+from campaigns.sending.smtp.complaints import explained
+from campaigns.sending.smtp.handshake import Session, shake_hands
 
 GREETING = "greeting"
 HANG_UP = "hang up"

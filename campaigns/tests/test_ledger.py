@@ -11,8 +11,9 @@ from campaigns import lifecycle
 from campaigns.models import Chunk, MailingAttempt, MailingLog, Recipient
 from campaigns.models.attempt import FINAL_COUNTERS
 from campaigns.models.log import Status
-from campaigns.sending import ledger, moves
-from campaigns.sending.ledger import Entries, Lease, Settlement, Written
+from campaigns.sending.ledger import chunks, entries, moves
+from campaigns.sending.ledger.entries import Entries, Settlement, Written
+from campaigns.sending.ledger.lease import Lease
 from campaigns.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ def launched(audience: int = 3, **fields: Any) -> MailingAttempt:
 
 
 def take(attempt: MailingAttempt) -> Lease:
-    lease = ledger.take(attempt.chunks.get().pk)
+    lease = chunks.take(attempt.chunks.get().pk)
     assert lease
     return lease
 
@@ -33,12 +34,12 @@ def rows(attempt: MailingAttempt) -> list[int]:
 
 
 def mark(lease: Lease, *numbers: int) -> Written:
-    return ledger.write({lease: Entries(marks=list(numbers))})[lease]
+    return entries.write({lease: Entries(marks=list(numbers))})[lease]
 
 
 def settle(lease: Lease, status: Status, *numbers: int, retry_after: float | None = None) -> Written:
-    entries = Entries(settlements=[Settlement(row, status, "", 1, retry_after) for row in numbers])
-    return ledger.write({lease: entries})[lease]
+    settlements = [Settlement(row, status, "", 1, retry_after) for row in numbers]
+    return entries.write({lease: Entries(settlements=settlements)})[lease]
 
 
 def in_flight(attempt: MailingAttempt) -> list[int]:
@@ -91,20 +92,20 @@ def test_the_row_keeps_the_address_as_it_was() -> None:
     attempt = lifecycle.launch(factories.mailing(person.owner, [person]), None)
     person.email = "new@example.com"
     person.save()
-    assert [ready.to.email for ready in ledger.ready(take(attempt))] == ["old@example.com"]
+    assert [ready.to.email for ready in chunks.ready(take(attempt))] == ["old@example.com"]
 
 
 def test_a_recipient_deleted_after_the_launch_is_known_to_be_gone() -> None:
     attempt = launched(2)
     first = attempt.logs.earliest("pk")
     Recipient.objects.filter(pk__in=attempt.logs.filter(pk=first.pk).values("recipient")).delete()
-    assert [ready.exists for ready in ledger.ready(take(attempt))] == [False, True]
+    assert [ready.exists for ready in chunks.ready(take(attempt))] == [False, True]
 
 
 def test_attributes_that_are_no_object_do_not_stop_the_chunk() -> None:
     person = factories.recipient(factories.user(), attributes=["a", "list"])
     attempt = lifecycle.launch(factories.mailing(person.owner, [person]), None)
-    assert ledger.ready(take(attempt))[0].to.attributes == {}
+    assert chunks.ready(take(attempt))[0].to.attributes == {}
 
 
 # Leases
@@ -126,7 +127,7 @@ def test_two_leases_of_one_chunk_in_one_group_are_told_apart() -> None:
     first, second = rows(attempt)
     old, new = take(attempt), take(attempt)
     for order in ((old, new), (new, old)):
-        written = ledger.write({lease: Entries(marks=[first, second]) for lease in order})
+        written = entries.write({lease: Entries(marks=[first, second]) for lease in order})
         assert (written[old].held, written[new].held) == (False, True)
 
 
@@ -136,27 +137,27 @@ def test_rows_found_in_flight_become_unconfirmed_and_all_others_stay() -> None:
     lease = take(attempt)
     mark(lease, flying, sent, deferred)
     sent_one = Settlement(sent, Status.SENT)
-    ledger.write({lease: Entries(in_flight=[flying, deferred], settlements=[sent_one])})
+    entries.write({lease: Entries(in_flight=[flying, deferred], settlements=[sent_one])})
     put_off = Settlement(deferred, Status.DEFERRED, retry_after=-60)
-    ledger.write({lease: Entries(in_flight=[flying], settlements=[put_off])})
+    entries.write({lease: Entries(in_flight=[flying], settlements=[put_off])})
     again = take(attempt)
     assert statuses(attempt) == [Status.UNCONFIRMED, Status.SENT, Status.DEFERRED, Status.PENDING]
     assert counters(attempt) == {"sent": 1, "unconfirmed": 1}
-    assert [ready.to.row for ready in ledger.ready(again)] == [deferred, pending]
+    assert [ready.to.row for ready in chunks.ready(again)] == [deferred, pending]
 
 
 def test_an_unconfirmed_row_is_not_ready_for_the_next_worker() -> None:
     attempt = launched(1)
     mark(take(attempt), *rows(attempt))
-    assert ledger.ready(take(attempt)) == []
+    assert chunks.ready(take(attempt)) == []
 
 
 def test_a_closed_chunk_can_not_be_taken() -> None:
     attempt = launched(1)
     lease = take(attempt)
     settle(lease, Status.SENT, *rows(attempt))
-    ledger.close(lease)
-    assert ledger.take(lease.chunk) is None
+    chunks.close(lease)
+    assert chunks.take(lease.chunk) is None
 
 
 # Marks and settlements
@@ -197,7 +198,7 @@ def test_no_row_is_marked_once_the_attempt_is_stopped_and_what_is_in_flight_sett
     lease = take(attempt)
     mark(lease, first)
     stop(attempt.mailing)
-    assert not ledger.write({lease: Entries(in_flight=[first], marks=[second])})[lease].granted
+    assert not entries.write({lease: Entries(in_flight=[first], marks=[second])})[lease].granted
     assert in_flight(attempt) == [first]
     settle(lease, Status.SENT, first)
     assert counters(attempt)["sent"] == 1
@@ -233,10 +234,10 @@ def test_an_attempt_finishes_only_when_no_row_is_open() -> None:
     first, second = rows(attempt)
     lease = take(attempt)
     settle(lease, Status.SENT, first)
-    ledger.close(lease)
+    chunks.close(lease)
     assert not moves.finish(attempt.pk)
     settle(lease, Status.SENT, second)
-    ledger.close(lease)
+    chunks.close(lease)
     attempt.refresh_from_db()
     assert attempt.finished_at
     assert attempt.status == "success"
@@ -246,10 +247,10 @@ def test_the_last_of_several_chunks_ends_the_attempt(settings: Any) -> None:
     settings.SENDING_CHUNK_ROWS = 1
     attempt = launched(2)
     for number, chunk in enumerate(attempt.chunks.all(), start=1):
-        lease = ledger.take(chunk.pk)
+        lease = chunks.take(chunk.pk)
         assert lease
         settle(lease, Status.SENT, chunk.first_id)
-        ledger.close(lease)
+        chunks.close(lease)
         attempt.refresh_from_db()
         assert bool(attempt.finished_at) == (number == 2)
 
@@ -259,10 +260,10 @@ def test_a_chunk_with_deferred_rows_says_when_it_wants_its_next_try() -> None:
     lease = take(attempt)
     for row, seconds in zip(rows(attempt), (120, 60), strict=True):
         settle(lease, Status.DEFERRED, row, retry_after=seconds)
-    closed = ledger.close(lease)
+    closed = chunks.close(lease)
     assert closed
     assert (closed.open, closed.retry_at) == (2, attempt.logs.latest("pk").retry_at)
-    assert ledger.ready(lease) == []
+    assert chunks.ready(lease) == []
 
 
 @pytest.mark.parametrize(
@@ -280,7 +281,7 @@ def test_the_verdict_follows_from_the_counters(outcomes: list[Status], verdict: 
     lease = take(attempt)
     for row, status in zip(rows(attempt), outcomes, strict=True):
         settle(lease, status, row)
-    ledger.close(lease)
+    chunks.close(lease)
     attempt.refresh_from_db()
     assert attempt.status == verdict
 
@@ -290,7 +291,7 @@ def test_cancelled_rows_are_those_that_nobody_has_in_flight() -> None:
     lease = take(attempt)
     mark(lease, rows(attempt)[0])
     lifecycle.cancel(attempt.mailing)
-    ledger.close(lease)
+    chunks.close(lease)
     assert statuses(attempt) == [Status.PENDING, Status.CANCELLED, Status.CANCELLED]
     assert in_flight(attempt) == rows(attempt)[:1]
 

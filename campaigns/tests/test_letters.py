@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from campaigns.models import MailingAttempt
-from campaigns.sending.letters import Addressee, Composer, Letter, message_id
+from campaigns.sending.letters.composer import Addressee, Composer, Letter, message_id
 from campaigns.sending.outcomes import NotComposed
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.models import MailingAttempt
-from campaigns.sending import mime
-from campaigns.sending.letters import Addressee, Composer, message_id
+from campaigns.sending.letters import mime
+from campaigns.sending.letters.composer import Addressee, Composer, message_id
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 checked = settings(deadline=None, derandomize=True, max_examples=250)

@@ -15,8 +15,8 @@ from campaigns import lifecycle
 from campaigns.lifecycle import AlreadyRunning, LifecycleError, NobodyToSendTo, NotNow
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending import ledger
-from campaigns.sending.ledger import Settlement
+from campaigns.sending.ledger import chunks, entries
+from campaigns.sending.ledger.entries import Settlement
 from campaigns.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -32,11 +32,11 @@ def status(mailing: Mailing) -> str:
 def deliver(attempt: MailingAttempt, outcome: Status = Status.SENT) -> None:
     """Do what a worker does, without a mail server."""
     for chunk in attempt.chunks.filter(closed_at=None):
-        lease = ledger.take(chunk.pk)
+        lease = chunks.take(chunk.pk)
         assert lease
-        settled = [Settlement(ready.to.row, outcome) for ready in ledger.ready(lease)]
-        ledger.write({lease: ledger.Entries(settlements=settled)})
-        ledger.close(lease)
+        settled = [Settlement(ready.to.row, outcome) for ready in chunks.ready(lease)]
+        entries.write({lease: entries.Entries(settlements=settled)})
+        chunks.close(lease)
     attempt.refresh_from_db()
 
 

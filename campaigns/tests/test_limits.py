@@ -6,8 +6,8 @@ from time import monotonic
 import pytest
 
 from campaigns.models import SendingLimit
-from campaigns.sending.allowances import Allowance, Allowances
-from campaigns.sending.limits import Limits
+from campaigns.sending.limits.allowances import Allowance, Allowances
+from campaigns.sending.limits.limits import Limits
 from campaigns.tests.limited import Unit, Worker, database, end_sessions, limit, play
 
 pytestmark = pytest.mark.django_db(transaction=True)

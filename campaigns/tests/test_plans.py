@@ -12,8 +12,10 @@ from accounts.roles import MANAGER, OPERATOR, role
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.models.log import Status
 from campaigns.reports import progress
-from campaigns.sending import audience, jobs, ledger, resolution
-from campaigns.sending.ledger import Entries, Lease, Settlement
+from campaigns.sending.ledger import audience, chunks, entries, resolution
+from campaigns.sending.ledger.entries import Entries, Settlement
+from campaigns.sending.ledger.lease import Lease
+from campaigns.sending.queue import sweep
 from campaigns.tests.million import Million, million_rows
 from campaigns.tests.plans import assert_by_index, indexes, scans_of, scans_of_prepared
 from campaigns.tests.scene import logged_in
@@ -35,26 +37,26 @@ def million(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
 def test_the_rows_of_a_chunk_are_found_by_their_ids(million: Million) -> None:
     chunk = million.chunk
     which = {"attempt": chunk.attempt_id, "first": chunk.first_id, "last": chunk.last_id}
-    assert_by_index(scans_of_prepared(ledger._READY, which), BY_ID)
-    assert_by_index(scans_of_prepared(ledger._READY, which, "campaigns_recipient"), "campaigns_recipient_pkey")
+    assert_by_index(scans_of_prepared(chunks._READY, which), BY_ID)
+    assert_by_index(scans_of_prepared(chunks._READY, which, "campaigns_recipient"), "campaigns_recipient_pkey")
 
 
 def test_rows_are_marked_and_settled_by_their_ids(million: Million) -> None:
     lease = taken(million)
     sent = [Settlement(row, Status.SENT) for row in range(lease.first + 2, lease.last)]
-    columns = ledger._columns({lease: Entries([lease.first], [lease.first + 1], sent)})
-    assert_by_index(scans_of_prepared(ledger._WRITE, columns), BY_ID)
+    columns = entries._columns({lease: Entries([lease.first], [lease.first + 1], sent)})
+    assert_by_index(scans_of_prepared(entries._WRITE, columns), BY_ID)
 
 
 def test_a_chunk_that_is_taken_over_finds_what_was_in_flight_by_the_ids(million: Million) -> None:
     lease = taken(million)
-    ledger.write({lease: Entries(marks=[lease.first])})
-    assert_by_index(scans_of(lambda: ledger.take(million.chunk.pk)), BY_ID)
+    entries.write({lease: Entries(marks=[lease.first])})
+    assert_by_index(scans_of(lambda: chunks.take(million.chunk.pk)), BY_ID)
 
 
 def test_a_chunk_is_closed_by_the_ids_of_its_rows(million: Million) -> None:
     lease = taken(million)
-    assert_by_index(scans_of(lambda: ledger.close(lease)), BY_ID)
+    assert_by_index(scans_of(lambda: chunks.close(lease)), BY_ID)
 
 
 def test_the_rest_of_a_cancelled_attempt_is_closed_by_the_ids_of_its_rows(million: Million) -> None:
@@ -63,12 +65,12 @@ def test_the_rest_of_a_cancelled_attempt_is_closed_by_the_ids_of_its_rows(millio
 
 
 def test_open_chunks_without_a_job_are_found_by_their_attempt(million: Million) -> None:
-    assert not scans_of(jobs._orphans)
-    assert indexes(scans_of(jobs._orphans, "campaigns_chunk")) == {"chunk_open"}
+    assert not scans_of(sweep._orphans)
+    assert indexes(scans_of(sweep._orphans, "campaigns_chunk")) == {"chunk_open"}
 
 
 def taken(million: Million) -> Lease:
-    lease = ledger.take(million.chunk.pk)
+    lease = chunks.take(million.chunk.pk)
     assert lease
     return lease
 

@@ -13,8 +13,8 @@ from accounts.models import User
 from accounts.roles import OPERATOR
 from campaigns import lifecycle
 from campaigns.models import Mailing, MailingAttempt, Message, Recipient
-from campaigns.sending import comparison, preview
-from campaigns.sending.comparison import Mark
+from campaigns.sending.letters import comparison, preview
+from campaigns.sending.letters.comparison import Mark
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
 from campaigns.tests.scene import logged_in

@@ -9,8 +9,9 @@ from django.db import OperationalError, connection
 from campaigns import lifecycle
 from campaigns.models import MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending import ledger
-from campaigns.sending.ledger import Lease, Settlement
+from campaigns.sending.ledger import chunks, entries
+from campaigns.sending.ledger.entries import Settlement
+from campaigns.sending.ledger.lease import Lease
 from campaigns.sending.recorder import LeaseLost, Recorder
 from campaigns.tests import factories
 
@@ -27,7 +28,7 @@ def play(scene: Scene, audience: int = 20) -> MailingAttempt:
     async def run() -> None:
         recorder = Recorder()
         try:
-            lease = await recorder.call(ledger.take, chunk)
+            lease = await recorder.call(chunks.take, chunk)
             assert lease
             await scene(recorder, lease)
         finally:
@@ -47,14 +48,14 @@ async def marked(recorder: Recorder, lease: Lease, row: int) -> bool:
 def test_what_is_handed_in_together_is_committed_together() -> None:
     async def scene(recorder: Recorder, lease: Lease) -> None:
         rows = range(lease.first, lease.last + 1)
-        write, groups = ledger.write, []
+        write, groups = entries.write, []
 
-        def counted(entries: dict[Lease, ledger.Entries]) -> dict[Lease, ledger.Written]:
+        def counted(entries: dict[Lease, entries.Entries]) -> dict[Lease, entries.Written]:
             groups.append(entries)
             return write(entries)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ledger, "write", counted)
+            patch.setattr(entries, "write", counted)
             assert all(await asyncio.gather(*(marked(recorder, lease, row) for row in rows)))
         assert len(groups) <= 2
 
@@ -65,7 +66,7 @@ def test_a_mark_is_committed_when_it_is_confirmed() -> None:
     async def scene(recorder: Recorder, lease: Lease) -> None:
         assert await marked(recorder, lease, lease.first)
         other = Recorder()  # another connection sees it
-        assert await other.call(lambda: ledger._rows(lease).in_flight().count()) == 1
+        assert await other.call(lambda: chunks._rows(lease).in_flight().count()) == 1
         await other.aclose()
 
     play(scene)
@@ -76,14 +77,14 @@ def test_all_that_was_settled_is_committed_when_flush_returns() -> None:
         for row in range(lease.first, lease.last + 1):
             recorder.settle(lease, Settlement(row, Status.SENT))
         await recorder.flush(lease)
-        assert await recorder.call(ledger._rows(lease).filter(status=Status.SENT).count) == 20
+        assert await recorder.call(chunks._rows(lease).filter(status=Status.SENT).count) == 20
 
     assert play(scene).sent == 20
 
 
 def test_a_worker_whose_chunk_was_taken_may_send_nothing_and_is_told_at_the_flush() -> None:
     async def scene(recorder: Recorder, lease: Lease) -> None:
-        await recorder.call(ledger.take, lease.chunk)
+        await recorder.call(chunks.take, lease.chunk)
         assert not await marked(recorder, lease, lease.first)
         recorder.settle(lease, Settlement(lease.first, Status.SENT))
         with pytest.raises(LeaseLost):
@@ -94,7 +95,7 @@ def test_a_worker_whose_chunk_was_taken_may_send_nothing_and_is_told_at_the_flus
 
 def test_a_lost_chunk_does_not_stop_the_marks_of_another() -> None:
     async def scene(recorder: Recorder, lost: Lease) -> None:
-        held = await recorder.call(ledger.take, lost.chunk)
+        held = await recorder.call(chunks.take, lost.chunk)
         assert held
         marks = await asyncio.gather(marked(recorder, lost, lost.first), marked(recorder, held, held.last))
         assert list(marks) == [False, True]
@@ -104,16 +105,16 @@ def test_a_lost_chunk_does_not_stop_the_marks_of_another() -> None:
 
 def test_entries_are_written_again_when_the_answer_to_a_commit_was_lost() -> None:
     async def scene(recorder: Recorder, lease: Lease) -> None:
-        write, answers = ledger.write, iter([OperationalError("the answer was lost")])
+        write, answers = entries.write, iter([OperationalError("the answer was lost")])
 
-        def unlucky(entries: dict[Lease, ledger.Entries]) -> dict[Lease, ledger.Written]:
+        def unlucky(entries: dict[Lease, entries.Entries]) -> dict[Lease, entries.Written]:
             written = write(entries)
             for error in answers:
                 raise error
             return written
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ledger, "write", unlucky)
+            patch.setattr(entries, "write", unlucky)
             recorder.settle(lease, Settlement(lease.first, Status.SENT))
             assert await marked(recorder, lease, lease.last)
 

@@ -9,8 +9,8 @@ from django.db import connection
 
 from campaigns import lifecycle
 from campaigns.models import SendingLimit
-from campaigns.sending.limits import Limits
-from campaigns.sending.slots import SPACE
+from campaigns.sending.limits.limits import Limits
+from campaigns.sending.limits.slots import SPACE
 from campaigns.tests import factories
 from campaigns.tests.limited import Unit, Worker, database, end_sessions, limit, play
 from campaigns.tests.mail_server import MailServer

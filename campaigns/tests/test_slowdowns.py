@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from campaigns import lifecycle
 from campaigns.models import DomainSlowdown
+from campaigns.sending.limits.slowdowns import Slowdowns
 from campaigns.sending.outcomes import slows
-from campaigns.sending.slowdowns import Slowdowns
 from campaigns.tests import factories
 from campaigns.tests.limited import Worker, database, play
 from campaigns.tests.mail_server import MailServer

@@ -8,8 +8,8 @@ from pytest_django import DjangoAssertNumQueries
 from campaigns import lifecycle
 from campaigns.models import Mailing, MailingAttempt, MailingLog
 from campaigns.models.log import Status
-from campaigns.sending import ledger
-from campaigns.sending.ledger import Entries, Settlement
+from campaigns.sending.ledger import chunks, entries
+from campaigns.sending.ledger.entries import Entries, Settlement
 from campaigns.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -26,12 +26,12 @@ FIGURES = {
 def delivered(mailing: Mailing, *outcomes: Status, dry_run: bool = False) -> MailingAttempt:
     """An attempt whose rows got these outcomes in turn."""
     attempt = lifecycle.launch(mailing, None, dry_run=dry_run)
-    lease = ledger.take(attempt.chunks.get().pk)
+    lease = chunks.take(attempt.chunks.get().pk)
     assert lease
-    rows = [ready.to.row for ready in ledger.ready(lease)]
+    rows = [ready.to.row for ready in chunks.ready(lease)]
     settled = [Settlement(row, status) for row, status in zip(rows, islice(cycle(outcomes), len(rows)), strict=True)]
-    ledger.write({lease: Entries(settlements=settled)})
-    ledger.close(lease)
+    entries.write({lease: Entries(settlements=settled)})
+    chunks.close(lease)
     return attempt
 
 
@@ -55,9 +55,9 @@ def test_the_figures_equal_a_recount_of_the_rows() -> None:
 
 def test_the_figures_hold_while_an_attempt_is_under_way() -> None:
     mailing = factories.mailing(audience=4)
-    lease = ledger.take(lifecycle.launch(mailing, None).chunks.get().pk)
+    lease = chunks.take(lifecycle.launch(mailing, None).chunks.get().pk)
     assert lease
-    ledger.write({lease: Entries(settlements=[Settlement(lease.first, Status.SENT)])})
+    entries.write({lease: Entries(settlements=[Settlement(lease.first, Status.SENT)])})
     assert {name: mailing.stats_dict()[name] for name in recount(mailing)} == recount(mailing)
 
 

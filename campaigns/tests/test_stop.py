@@ -16,8 +16,9 @@ from campaigns.lifecycle import SendingStopped
 from campaigns.models import Mailing, MailingAttempt, SendingStop
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
-from campaigns.sending import ledger, stop
-from campaigns.sending.ledger import Entries, Settlement
+from campaigns.sending import stop
+from campaigns.sending.ledger import chunks, entries
+from campaigns.sending.ledger.entries import Entries, Settlement
 from campaigns.sending.stop import StopError
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
@@ -51,11 +52,11 @@ def ended(outcome: Status) -> Mailing:
     """A mailing whose letters have all ended like this."""
     mailing = launched()
     for chunk in mailing.attempts.get().chunks.all():
-        lease = ledger.take(chunk.pk)
+        lease = chunks.take(chunk.pk)
         assert lease
-        settled = [Settlement(ready.to.row, outcome) for ready in ledger.ready(lease)]
-        ledger.write({lease: Entries(settlements=settled)})
-        ledger.close(lease)
+        settled = [Settlement(ready.to.row, outcome) for ready in chunks.ready(lease)]
+        entries.write({lease: Entries(settlements=settled)})
+        chunks.close(lease)
     return mailing
 
 
@@ -71,19 +72,19 @@ def test_every_mailing_under_way_is_paused_with_who_and_why() -> None:
 
 def test_no_row_is_marked_as_about_to_be_sent_once_the_switch_is_pressed() -> None:
     mailing = launched()
-    lease = ledger.take(mailing.attempts.get().chunks.get().pk)
+    lease = chunks.take(mailing.attempts.get().chunks.get().pk)
     assert lease
     press()
-    assert not ledger.write({lease: Entries(marks=[lease.first])})[lease].granted
+    assert not entries.write({lease: Entries(marks=[lease.first])})[lease].granted
 
 
 def test_a_letter_on_its_way_settles() -> None:
     mailing = launched()
-    lease = ledger.take(mailing.attempts.get().chunks.get().pk)
+    lease = chunks.take(mailing.attempts.get().chunks.get().pk)
     assert lease
-    ledger.write({lease: Entries(marks=[lease.first])})
+    entries.write({lease: Entries(marks=[lease.first])})
     press()
-    ledger.write({lease: Entries(settlements=[Settlement(lease.first, Status.SENT)])})
+    entries.write({lease: Entries(settlements=[Settlement(lease.first, Status.SENT)])})
     assert mailing.attempts.get().sent == 1
 
 

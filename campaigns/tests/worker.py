@@ -6,7 +6,7 @@ from time import monotonic
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from campaigns.models import Chunk, MailingAttempt
-from campaigns.sending import jobs
+from campaigns.sending.queue import worker
 
 
 def work(until: Callable[[], bool] | None = None, seconds: float = 30) -> None:
@@ -17,7 +17,7 @@ def work(until: Callable[[], bool] | None = None, seconds: float = 30) -> None:
         assert monotonic() < deadline, "The worker took too long."
         return (until or _idle)()
 
-    jobs.run(enough)
+    worker.run(enough)
 
 
 def _idle() -> bool:

@@ -22,8 +22,8 @@ from accounts.models import User
 from backoffice.embedded.processes import DETACHED, HOST, end
 from campaigns import lifecycle
 from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient
-from campaigns.sending import jobs
-from campaigns.sending.audience import expand, owners
+from campaigns.sending.ledger.audience import expand, owners
+from campaigns.sending.queue import jobs
 
 NAME = "autosend"
 ROOT = Path(__file__).resolve().parents[2]

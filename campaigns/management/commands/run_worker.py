@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
 
-from campaigns.sending import jobs
+from campaigns.sending.queue import worker
 
 
 class Command(BaseCommand):
@@ -14,5 +14,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(_("The worker is waiting for mailings. Stop it with Ctrl-C."))
-        jobs.run()
+        worker.run()
         self.stdout.write(_("The worker has stopped."))

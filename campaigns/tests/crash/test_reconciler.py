@@ -7,8 +7,8 @@ import pytest
 from campaigns import lifecycle
 from campaigns.models import MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending import ledger
-from campaigns.sending.ledger import Entries, Settlement
+from campaigns.sending.ledger import chunks, entries
+from campaigns.sending.ledger.entries import Entries, Settlement
 from campaigns.tests import factories
 from campaigns.tests.crash.reconciler import PromiseBroken, compare, reconcile
 
@@ -66,12 +66,12 @@ def attempt(db: None) -> MailingAttempt:
     """One that has ended: ann's letter is sent, bob's in doubt."""
     owner = factories.user()
     attempt = lifecycle.launch(factories.mailing(owner, [factories.recipient(owner, who) for who in AUDIENCE]), None)
-    lease = ledger.take(attempt.chunks.get().pk)
+    lease = chunks.take(attempt.chunks.get().pk)
     assert lease
     ann, bob = attempt.logs.order_by("email").values_list("pk", flat=True)
     outcomes = [Settlement(ann, Status.SENT), Settlement(bob, Status.UNCONFIRMED)]
-    ledger.write({lease: Entries(settlements=outcomes)})
-    ledger.close(lease)
+    entries.write({lease: Entries(settlements=outcomes)})
+    chunks.close(lease)
     return attempt
 
 

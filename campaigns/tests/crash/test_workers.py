@@ -5,7 +5,7 @@ import random
 
 from campaigns.models import MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending import jobs
+from campaigns.sending.queue import jobs
 from campaigns.tests.crash.rig import CONNECTIONS, Rig, launched, wait_until
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from campaigns.sending.handshake import Session, shake_hands
 from campaigns.sending.outcomes import TransportDown
+from campaigns.sending.smtp.handshake import Session, shake_hands
 from campaigns.tests.mail_servers.server import SIZE, TOKEN, Server
 
 WAYS = ("starttls", "smtps")

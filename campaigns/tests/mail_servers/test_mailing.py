@@ -8,7 +8,7 @@ from pytest_django import Settings
 from campaigns import lifecycle
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.models.log import Status
-from campaigns.sending.letters import message_id
+from campaigns.sending.letters.composer import message_id
 from campaigns.tests import factories
 from campaigns.tests.conftest import UseMailServer
 from campaigns.tests.mail_servers.server import SIZE, Server

@@ -65,7 +65,7 @@ def test_postfix_hangs_up_after_twenty_errors(
     postfix: Server, use_smtp: UseMailServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """smtpd_hard_error_limit; RCPT and DATA of a refused letter are two errors."""
-    monkeypatch.setattr("campaigns.sending.smtp.REFUSALS", 1000)
+    monkeypatch.setattr("campaigns.sending.smtp.connection.REFUSALS", 1000)
     use_smtp(**postfix.options("narrow"))
     settings.SENDING_CONNECTIONS = 1
     assert as_refused(sent(refused()))
@@ -76,7 +76,7 @@ def test_exim_hangs_up_after_ten_commands_that_are_not_mail(
     exim: Server, use_smtp: UseMailServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """smtp_accept_max_nonmail: one RSET too many where no letter is taken in between."""
-    monkeypatch.setattr("campaigns.sending.smtp.REFUSALS", 1000)
+    monkeypatch.setattr("campaigns.sending.smtp.connection.REFUSALS", 1000)
     use_smtp(**exim.options())
     settings.SENDING_CONNECTIONS = 1
     assert as_refused(sent(refused()))

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from campaigns import placeholders
 from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient
 from campaigns.placeholders import ATTRIBUTE, Placeholder
-from campaigns.sending import content
-from campaigns.sending.letters import Addressee, Composer, Letter
+from campaigns.sending.letters import content
+from campaigns.sending.letters.composer import Addressee, Composer, Letter
 from campaigns.sending.outcomes import NotComposed
 
 

@@ -20,7 +20,7 @@ def finish(attempt: int) -> bool:
     if not MailingAttempt.objects.filter(pk=attempt).finish():
         return False
     ended = MailingAttempt.objects.select_related("mailing").get(pk=attempt)
-    if not ended.dry_run:
+    if not (ended.dry_run or ended.test):
         _move_mailing_on(ended)
     return True
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from campaigns.sending.handshake import Session
-from campaigns.sending.letters import Letter
+from campaigns.sending.letters.composer import Letter
+from campaigns.sending.smtp.handshake import Session
 
 RSET, DATA, EMPTY_BODY = b"RSET\r\n", b"DATA\r\n", b".\r\n"
 GO_AHEAD, CLOSING = 354, 421

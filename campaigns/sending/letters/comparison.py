@@ -8,8 +8,8 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 
 from campaigns.models import MailingAttempt
-from campaigns.sending import content
-from campaigns.sending.content import Content
+from campaigns.sending.letters import content
+from campaigns.sending.letters.content import Content
 
 # Comparing takes the square of the lines at worst.
 MOST_LINES = 3000

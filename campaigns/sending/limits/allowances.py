@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import inf
 from random import uniform
 
-from campaigns.sending import buckets
-from campaigns.sending.buckets import Grant
-from campaigns.sending.session import Session
+from campaigns.sending.limits import buckets
+from campaigns.sending.limits.buckets import Grant
+from campaigns.sending.limits.session import Session
 
 # A bucket that had too little is asked again after so long, by chance: no worker is always the first.
 PAUSE_SECONDS = (0.1, 0.2)

@@ -12,11 +12,11 @@ from django.conf import settings
 
 from campaigns.models.log import Status
 from campaigns.sending import failpoints, outcomes
-from campaigns.sending.envelope import CLOSING, MAIL, Envelope
-from campaigns.sending.handshake import Session, shake_hands
 from campaigns.sending.line import Line, Parcel
 from campaigns.sending.outcomes import Outcome, TransportDown
-from campaigns.sending.wire import Wire
+from campaigns.sending.smtp.envelope import CLOSING, MAIL, Envelope
+from campaigns.sending.smtp.handshake import Session, shake_hands
+from campaigns.sending.smtp.wire import Wire
 
 DOT = b".\r\n"
 # A letter that no connection could hand over is tried on so many others at once, and later after that.

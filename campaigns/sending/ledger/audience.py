@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 
 from campaigns.models import MailingAttempt, Recipient
 from campaigns.models.log import Status
-from campaigns.sending.moves import finish
+from campaigns.sending.ledger import tallies
+from campaigns.sending.ledger.moves import finish
 
 # No recipient has a greater id.
 LAST = 2**63 - 1
@@ -39,7 +40,7 @@ def has_newcomers(mailing: int) -> bool:
 
 
 def _real_attempts(mailing: int, before: int = LAST) -> list[int]:
-    attempts = MailingAttempt.objects.filter(mailing=mailing, dry_run=False, pk__lt=before)
+    attempts = MailingAttempt.objects.real().filter(mailing=mailing, pk__lt=before)
     return list(attempts.order_by("pk").values_list("pk", flat=True))
 
 
@@ -70,6 +71,7 @@ def expand(attempt: int, among: list[int], rows: int, chunk_rows: int) -> list[i
         expanded_to=upto,
         expanded_at=Now() if upto == LAST else None,
     )
+    tallies.add(attempt, Status.SKIPPED, skipped)
     return list(chunks)
 
 

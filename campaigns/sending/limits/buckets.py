@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from campaigns.sending.session import Session
+from campaigns.sending.limits.session import Session
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from campaigns.sending.session import Session
+from campaigns.sending.limits.session import Session
 
 # An arbitrary number, the first of the two that name such a lock. The second is the place's, or 0 for the shared one.
 SPACE = 1_190_113_003

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
-from campaigns.sending.session import Session
+from campaigns.sending.limits.session import Session
 
 REASON_LENGTH = 500
 

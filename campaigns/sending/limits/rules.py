@@ -9,7 +9,7 @@ from functools import cached_property
 from django.conf import settings
 
 from campaigns.models.limit import EACH_DOMAIN, EVERYBODY
-from campaigns.sending.session import Session
+from campaigns.sending.limits.session import Session
 
 
 @dataclass(frozen=True)

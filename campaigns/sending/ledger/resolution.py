@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from campaigns.models import Chunk, Mailing, MailingAttempt, MailingLog
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
-from campaigns.sending.moves import finish
+from campaigns.sending.ledger import tallies
+from campaigns.sending.ledger.moves import finish
 
 COUNTERS = {Status.ERROR: "errors", Status.UNCONFIRMED: "unconfirmed"}
 # Chunks that one transaction closes (50,000 rows: 0.2 s).
@@ -61,6 +62,7 @@ def _close_next(attempt: int, after: int) -> int | None:
     if not cancelled.update(cancelled=F("cancelled") + count):
         transaction.set_rollback(True)
         return None
+    tallies.add(attempt, Status.CANCELLED, count)
     return chunks[-1].pk
 
 
@@ -86,6 +88,7 @@ def reopen(attempt: int, status: Status) -> list[int]:
     chunks = Chunk.objects.filter(attempt=attempt).order_by("pk").select_for_update()
     within = MailingLog.objects.filter(attempt=attempt, attention=status, pk__gte=OuterRef("first_id"))
     reopened = list(chunks.filter(Exists(within.filter(pk__lte=OuterRef("last_id")))).values_list("pk", flat=True))
+    tallies.move(attempt, status)
     rows = MailingLog.objects.filter(attempt=attempt, attention=status)
     count = rows.update(status=Status.PENDING, attention=None, detail="", tries=0, settled_at=None)
     ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
@@ -100,6 +103,9 @@ def reopen(attempt: int, status: Status) -> list[int]:
 @transaction.atomic
 def confirm(attempt: int, detail: str) -> int:
     """Take an ended attempt's UNCONFIRMED rows for SENT, because a person knows; returns how many."""
+    # Nobody can open the letters again meanwhile, and count them twice.
+    list(Chunk.objects.filter(attempt=attempt).order_by("pk").select_for_update())
+    tallies.move(attempt, Status.UNCONFIRMED, Status.SENT)
     rows = MailingLog.objects.filter(attempt=attempt, attention=Status.UNCONFIRMED)
     count: int = rows.update(status=Status.SENT, attention=None, detail=detail)
     ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)

@@ -13,9 +13,9 @@ import aiosmtplib
 from django.core.mail import DNS_NAME
 
 from backoffice.smtp import XOAUTH2, password, tls_context
-from campaigns.sending.complaints import explained, server_name
-from campaigns.sending.letters import Letter
+from campaigns.sending.letters.composer import Letter
 from campaigns.sending.outcomes import TransportDown
+from campaigns.sending.smtp.complaints import explained, server_name
 
 # CRAM-MD5 hides the password, which needs no hiding within TLS. There it comes last: a server that keeps passwords as
 # hashes can not check it, and some offer it all the same.

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from campaigns import placeholders
 from campaigns.models import MailingAttempt
 from campaigns.placeholders import Part, Placeholder
-from campaigns.sending import addresses, mime
+from campaigns.sending.letters import addresses, mime
 from campaigns.sending.outcomes import NotComposed
 
 CRLF = b"\r\n"

@@ -14,12 +14,12 @@ from time import monotonic
 
 import psycopg
 
-from campaigns.sending import buckets, rules, slowdowns
-from campaigns.sending.allowances import Allowances
-from campaigns.sending.rules import Rules
-from campaigns.sending.session import Session, session
-from campaigns.sending.slots import Slots
-from campaigns.sending.slowdowns import Slowdowns
+from campaigns.sending.limits import buckets, rules, slowdowns
+from campaigns.sending.limits.allowances import Allowances
+from campaigns.sending.limits.rules import Rules
+from campaigns.sending.limits.session import Session, session
+from campaigns.sending.limits.slots import Slots
+from campaigns.sending.limits.slowdowns import Slowdowns
 
 logger = logging.getLogger(__name__)
 

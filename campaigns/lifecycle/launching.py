@@ -1,0 +1,104 @@
+"""A mailing sent to its audience."""
+
+import logging
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from backoffice import correlation
+from campaigns.lifecycle.enqueueing import email_of, enqueue
+from campaigns.lifecycle.errors import AlreadyRunning, NobodyToSendTo, NotNow
+from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped
+from campaigns.models import Mailing, MailingAttempt
+from campaigns.sending.ledger import audience
+from campaigns.sending.letters import content
+from campaigns.sending.queue import jobs
+
+logger = logging.getLogger(__name__)
+
+Status = Mailing.Status
+
+
+def launch(mailing: Mailing, by: User | None, *, dry_run: bool = False, new_only: bool = False) -> MailingAttempt:
+    """Send the mailing to its audience as it is now, or with `dry_run` compose every letter and send none.
+
+    With `new_only`, pass over those whom an earlier attempt (no dry run) has in its ledger, whatever became of
+    their letters.
+    One transaction: the mailing moves, the attempt is written, content and audience are frozen, and the jobs
+    that deliver it are enqueued. Raises LifecycleError; then nothing has changed.
+    """
+    try:
+        with transaction.atomic():
+            return _launch(mailing, by, dry_run=dry_run, new_only=new_only)
+    except IntegrityError as error:
+        if "attempt_one_at_a_time" in str(error):
+            raise _busy(mailing) from error
+        raise
+    except content.NotFrozen as error:
+        raise NotNow(str(error)) from error
+
+
+def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool) -> MailingAttempt:
+    count = _count_audience(mailing, new_only=new_only)
+    if not dry_run:
+        refuse_after_end(mailing)
+        refuse_while_stopped()
+        _set_running(mailing)
+    attempt = MailingAttempt.objects.create(
+        mailing=mailing,
+        dry_run=dry_run,
+        new_only=new_only,
+        triggered_by=by,
+        request_id=correlation.request_id.get(),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        **content.freeze(mailing.message)._asdict(),
+    )
+    _expand(attempt, count)
+    attempt.refresh_from_db()
+    logger.info("Attempt %s of mailing %s launched, with an audience of %s", attempt.pk, mailing.pk, count)
+    return attempt
+
+
+def _count_audience(mailing: Mailing, *, new_only: bool) -> int:
+    count: int = mailing.recipients.count()
+    if not count:
+        raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
+    if new_only and not audience.has_newcomers(mailing.pk):
+        raise NobodyToSendTo(_("“%s” has no new recipients: everybody is in an earlier attempt.") % mailing)
+    return count
+
+
+def _expand(attempt: MailingAttempt, count: int) -> None:
+    rows = settings.SENDING_INLINE_ROWS
+    if count < rows:
+        among = audience.owners(attempt.mailing_id)
+        enqueue(audience.expand(attempt.pk, among, rows, settings.SENDING_CHUNK_ROWS), attempt)
+    # Also when recipients were added just now and the slice was full.
+    if MailingAttempt.objects.filter(pk=attempt.pk, expanded_at=None).exists():
+        jobs.enqueue_expansion(attempt.pk, attempt.request_id, email_of(attempt))
+
+
+def _set_running(mailing: Mailing) -> None:
+    this = Mailing.objects.filter(pk=mailing.pk)
+    if this.move(Status.RUNNING, of=Mailing.IDLE, next_run_at=_next_run(mailing)):
+        return
+    if this.filter(status__in=Mailing.ACTIVE).exists():
+        raise _busy(mailing)
+    raise NotNow(_("“%s” has been disabled.") % mailing)
+
+
+def _busy(mailing: Mailing) -> AlreadyRunning:
+    if Mailing.objects.filter(pk=mailing.pk, status=Status.PAUSED).exists():
+        return AlreadyRunning(_("“%s” is paused; resume it, or cancel it.") % mailing)
+    return AlreadyRunning(_("“%s” is being sent already; wait for it, or cancel it.") % mailing)
+
+
+def _next_run(mailing: Mailing) -> datetime | None:
+    """When a scheduled mailing runs after this launch; a launch by hand before its time leaves the plan as it is."""
+    now = timezone.now()
+    planned = Mailing.objects.filter(pk=mailing.pk).values_list("next_run_at", flat=True).get()
+    return mailing.next_run_after(now) if planned and planned <= now else planned

@@ -1,0 +1,1 @@
+"""From a message and a recipient to the bytes of a letter, and back for a person to look at."""

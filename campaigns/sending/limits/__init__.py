@@ -1,0 +1,1 @@
+"""How fast, and over how many connections: rules that hold across all workers, because PostgreSQL keeps the counts."""

@@ -1,0 +1,103 @@
+"""What every worker looks after now and then: the jobs of dead ones, chunks without a job, and what is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from typing import cast
+
+from django.conf import settings
+from django.db import connection
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
+from procrastinate.jobs import Status as JobStatus
+
+from campaigns.sending.engine import Engine
+from campaigns.sending.ledger import chunks, resolution
+from campaigns.sending.queue import heartbeat
+from campaigns.sending.queue.jobs import QUEUE, chunk_job
+
+logger = logging.getLogger(__name__)
+
+
+class Sweep:
+    """Several workers may sweep at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        # Since when the database has answered without a break.
+        self._answering_since = monotonic()
+
+    async def forever(self) -> None:
+        while True:
+            await asyncio.sleep(heartbeat.SIGN_OF_LIFE_SECONDS)
+            try:
+                await self._once()
+            except Exception as error:
+                logger.warning("The sweep could not run: %s", error)
+                await asyncio.sleep(heartbeat.SIGN_OF_LIFE_SECONDS)
+                self._answering_since = monotonic()
+
+    async def _once(self) -> None:
+        """Replace the jobs of dead workers, give a job to open chunks that have none, and end what is over."""
+        await self._engine.expander.call(resolution.end_overdue)
+        await self._replace(await self._of_dead_workers())
+        for chunk, request_id, email in await self._engine.recorder.call(_orphans):
+            logger.warning("Chunk %s is open and had no job: it has one again.", chunk)
+            await chunk_job(chunk).defer_async(chunk=chunk, request_id=request_id, user_email=email)
+
+    async def _of_dead_workers(self) -> list[Job]:
+        """The jobs of workers that could have given a sign of life, and have given none.
+
+        While the database was away nobody could. When it is back, the living ones have as long as ever.
+        """
+        began, timeout = monotonic(), settings.STALLED_WORKER_SECONDS
+        stalled = list(await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=timeout))
+        if monotonic() - began > heartbeat.SIGN_OF_LIFE_SECONDS:
+            self._answering_since = monotonic()
+        return stalled if began - self._answering_since > timeout else []
+
+    async def _replace(self, stalled: list[Job]) -> None:
+        gone = [job for job in stalled if await _end(job)]
+        left = [cast(int, job.task_kwargs["chunk"]) for job in gone if "chunk" in job.task_kwargs]
+        await self._engine.recorder.call(chunks.fence, left)
+        for job in gone:
+            logger.warning("Restarting job %s: its worker is gone.", job.id)
+            again = app.configure_task(job.task_name, queue=job.queue, lock=job.lock, priority=job.priority)
+            await again.defer_async(**job.task_kwargs)
+        if gone:
+            await app.job_manager.prune_stalled_workers(settings.STALLED_WORKER_SECONDS)
+
+
+async def _end(job: Job) -> bool:
+    """Delete the job of a worker that is gone; False: another sweep was first.
+
+    It gets a new one, and is not put back into the queue: a worker that was only asleep ends its job when it
+    wakes, whoever runs it then, and the chunk would be taken from its new worker.
+    """
+    try:
+        await app.job_manager.finish_job(job, JobStatus.FAILED, delete_job=True)
+    except ConnectorException:
+        return False
+    return True
+
+
+def _orphans() -> list[tuple[int, str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ORPHANS)
+        return list(cursor.fetchall())
+
+
+_ORPHANS = """
+SELECT c.id, a.request_id, coalesce(u.email, '-')
+FROM campaigns_chunk c
+JOIN campaigns_mailingattempt a ON a.id = c.attempt_id
+LEFT JOIN accounts_user u ON u.id = a.triggered_by_id
+WHERE c.closed_at IS NULL AND a.finished_at IS NULL AND a.status <> 'paused'
+  AND a.created_at < now() - interval '10 seconds'
+  AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
+                  WHERE j.lock = 'chunk:' || c.id AND j.status IN ('todo', 'doing'))
+ORDER BY c.id LIMIT 1000
+"""
