@@ -33,20 +33,23 @@ class Sweep:
     async def forever(self) -> None:
         while True:
             await asyncio.sleep(heartbeat.SIGN_OF_LIFE_SECONDS)
+            began = monotonic()
             try:
                 await self._once()
             except Exception as error:
                 logger.warning("The sweep could not run: %s", error)
                 await asyncio.sleep(heartbeat.SIGN_OF_LIFE_SECONDS)
                 self._answering_since = monotonic()
+            else:
+                self._note_a_break(began)
 
     async def _once(self) -> None:
         """Replace the jobs of dead workers, give a job to open chunks that have none, and end what is over."""
-        await self._engine.expander.call(resolution.end_overdue)
         await self._replace(await self._of_dead_workers())
         for chunk, request_id, email in await self._engine.recorder.call(_orphans):
             logger.warning("Chunk %s is open and had no job: it has one again.", chunk)
             await chunk_job(chunk).defer_async(chunk=chunk, request_id=request_id, user_email=email)
+        await self._engine.expander.call(resolution.end_overdue)
 
     async def _of_dead_workers(self) -> list[Job]:
         """The jobs of workers that could have given a sign of life, and have given none.
@@ -55,9 +58,13 @@ class Sweep:
         """
         began, timeout = monotonic(), settings.STALLED_WORKER_SECONDS
         stalled = list(await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=timeout))
+        self._note_a_break(began)
+        return stalled if began - self._answering_since > timeout else []
+
+    def _note_a_break(self, began: float) -> None:
+        # Most calls wait until the database is back, and then succeed.
         if monotonic() - began > heartbeat.SIGN_OF_LIFE_SECONDS:
             self._answering_since = monotonic()
-        return stalled if began - self._answering_since > timeout else []
 
     async def _replace(self, stalled: list[Job]) -> None:
         gone = [job for job in stalled if await _end(job)]
