@@ -7,16 +7,19 @@ MANAGER = "manager"
 
 _NOUNS = ("recipient", "message", "mailing")
 _READ = frozenset(
-    {"campaigns.view_mailingattempt", "campaigns.view_mailinglog"} | {f"campaigns.view_{noun}" for noun in _NOUNS}
+    {"campaigns.view_mailingattempt", "campaigns.view_mailinglog", "campaigns.view_importjob"}
+    | {f"campaigns.view_{noun}" for noun in _NOUNS}
 )
 _WRITE = frozenset(
-    {f"campaigns.{verb}_{noun}" for verb in ("add", "change", "delete") for noun in _NOUNS} | {"campaigns.send_mailing"}
+    {f"campaigns.{verb}_{noun}" for verb in ("add", "change", "delete") for noun in _NOUNS}
+    | {"campaigns.send_mailing", "campaigns.change_importjob"}
 )
 _OVERSEE = frozenset(
     {
         "campaigns.view_all_recipients",
         "campaigns.view_all_messages",
         "campaigns.view_all_mailings",
+        "campaigns.view_all_importjobs",
         "campaigns.disable_mailing",
         "campaigns.stop_sending",
         "campaigns.view_sendingstop",

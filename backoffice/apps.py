@@ -14,4 +14,6 @@ class BackofficeConfig(AppConfig):
     verbose_name = _("Back office")
 
     def ready(self) -> None:
-        from backoffice import checks  # noqa: F401 - registers the system checks
+        from backoffice import checks, names  # noqa: F401 - checks registers the system checks
+
+        names.give()

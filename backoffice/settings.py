@@ -211,6 +211,12 @@ SENDING_IDLE_SECONDS = env.number("SENDING_IDLE_SECONDS", 10, low=1, high=3600)
 SENDING_CHUNK_ROWS = env.number("SENDING_CHUNK_ROWS", 2000, low=1, high=100_000)
 # An audience of at least so many is written into the ledger by a worker, in slices, while sending begins.
 SENDING_INLINE_ROWS = env.number("SENDING_INLINE_ROWS", 5000, low=1)
+# After a press of Send the letters wait for so long, and the launch can be undone.
+SENDING_UNDO_SECONDS = env.number("SENDING_UNDO_SECONDS", 10, low=0, high=3600)
+# Whoever sends more letters than this types their number first.
+SENDING_CONFIRM_ROWS = env.number("SENDING_CONFIRM_ROWS", 1000, low=0)
+# The preflight names letters of more bytes than this. What the mail server takes, it says itself when letters are sent.
+SENDING_MAX_LETTER_BYTES = env.number("SENDING_MAX_LETTER_BYTES", 10_000_000, low=1000)
 # A deferred letter (4xx) is tried again after this many seconds, doubled at each try, at the most SENDING_TRIES times.
 SENDING_RETRY_SECONDS = env.number("SENDING_RETRY_SECONDS", 60, low=1, high=86_400)
 SENDING_TRIES = env.number("SENDING_TRIES", 8, low=1, high=100)
@@ -220,8 +226,22 @@ SENDING_LIFETIME_HOURS = env.number("SENDING_LIFETIME_HOURS", 48, low=1, high=72
 SENDING_SLOWDOWN_SECONDS = env.number("SENDING_SLOWDOWN_SECONDS", 30, low=1, high=3600)
 SENDING_SLOWDOWN_MAX_SECONDS = env.number("SENDING_SLOWDOWN_MAX_SECONDS", 900, low=1, high=3600)
 
+# --- Imports ----------------------------------------------------------------------------------------------
+
+# Files of recipients that are larger are refused while they come in.
+IMPORT_MAX_MB = env.number("IMPORT_MAX_MB", 500, low=1, high=100_000)
+FILE_UPLOAD_HANDLERS = [
+    "backoffice.uploads.SizeLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+# The files are removed after so many days; what became of their rows stays.
+IMPORT_KEEP_DAYS = env.number("IMPORT_KEEP_DAYS", 7, low=1, high=3650)
+
+# --- The queue --------------------------------------------------------------------------------------------
+
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = None
-PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.queue.jobs"]
+PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.queue.jobs", "campaigns.imports.jobs"]
 # A worker that has given no sign of life for so long is taken for dead, and its jobs are started again.
 STALLED_WORKER_SECONDS = env.number("STALLED_WORKER_SECONDS", 15, low=2, high=3600)
 PROCRASTINATE_WORKER_DEFAULTS = {

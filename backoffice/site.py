@@ -1,14 +1,30 @@
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
-from django.core.exceptions import BadRequest
-from django.core.paginator import InvalidPage
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.paginator import InvalidPage, Paginator
+from django.db.models import ForeignObjectRel
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 type View = Callable[..., HttpResponse]
+
+
+FOUND_PER_PAGE = 100
+
+
+class FieldSearch(AutocompleteJsonView):
+    """Django's search for what a field can be; a relation that no form has is refused and not an error."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        found: Any = super().process_request(request)
+        if isinstance(found[2], ForeignObjectRel):
+            raise PermissionDenied
+        return found
 
 
 class BackofficeSite(UnfoldAdminSite):
@@ -28,12 +44,40 @@ class BackofficeSite(UnfoldAdminSite):
         context: dict[str, Any] = super().each_context(request)
         return {**context, "colors": None, "theme_colors": context["colors"]}
 
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        response: Any = FieldSearch.as_view(admin_site=self)(request)
+        return cast(HttpResponse, response)
+
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The command palette. Unfold's remembers what it found for minutes, also when the role has gone."""
+        term = request.GET.get("s", "").lower()
+        if not term:
+            return HttpResponse()
+        command = self._get_config("COMMAND", request)
+        pages = Paginator(self._found(request, term, command), FOUND_PER_PAGE)
         try:
-            response: HttpResponse = super().search(request, extra_context)
+            results = pages.page(request.GET.get("page", 1))
         except InvalidPage as error:
             raise Http404 from error
-        return response
+        context = {
+            "search_term": term,
+            "page_obj": pages,
+            "results": results,
+            "page_counter": results.start_index() - 1,
+            "execution_time": 0,
+            "command_show_history": self._get_value(command.get("show_history"), request),
+        }
+        template = "unfold/helpers/command_results.html"
+        return TemplateResponse(request, template, context, headers={"HX-Trigger": "search"})
+
+    def _found(self, request: HttpRequest, term: str, command: dict[str, Any]) -> list[Any]:
+        found: list[Any] = self._search_apps(self.get_app_list(request), term)
+        if callback := command.get("search_callback"):
+            found += self._get_value(callback, request, term)
+        models = self._get_value(command.get("search_models"), request)
+        if models is True or isinstance(models, list | tuple):
+            found += self._search_models(request, self.get_app_list(request), term, None if models is True else models)
+        return found
 
 
 def _without_nul(view: View) -> View:

@@ -15,6 +15,10 @@ def _style(request: HttpRequest) -> str:
     return static("backoffice/backoffice.css")
 
 
+def _select2_names(request: HttpRequest) -> str:
+    return static("backoffice/select2_names.js")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Message AutoSend"),
     "SITE_HEADER": _("Message AutoSend"),
@@ -32,6 +36,7 @@ UNFOLD: dict[str, Any] = {
         ("stop-sending/", "stop_sending", "campaigns.admin.stop_switch.StopSwitchView"),
     ],
     "STYLES": [_style],
+    "SCRIPTS": [_select2_names],
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {

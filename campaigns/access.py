@@ -49,6 +49,11 @@ def sharable[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
     return queryset.filter(owner=user) if user.has_perm(_dotted("change", queryset.model)) else queryset.none()
 
 
+def changeable[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
+    """The rows of the queryset that this person may change: those of which can(user, "change", row) is true."""
+    return queryset if _may_all(user) else _own_and_shared(user, queryset, "change")
+
+
 def colleagues() -> QuerySet[User]:
     """With whom something can be shared: whoever may log in. Inside a company, names and addresses are no secret."""
     return User.objects.filter(is_active=True, is_staff=True)
@@ -59,12 +64,13 @@ def teams() -> QuerySet[Group]:
     return Group.objects.order_by("name")
 
 
-def _own_and_shared[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
-    if not user.has_perm(_dotted("view", queryset.model)):
+def _own_and_shared[M: Model](user: Person, queryset: QuerySet[M], verb: Verb = "view") -> QuerySet[M]:
+    if not user.has_perm(_dotted(verb, queryset.model)):
         return queryset.none()
     # Measured for 1,000,000 rows of 100 owners: 1.5–10 ms; owner OR EXISTS(share) takes up to 177 ms.
     own = queryset.model._default_manager.filter(owner=user).order_by().values("pk")
-    return queryset.filter(pk__in=own.union(*_shared(user, queryset.model, "view"), all=True))
+    shared = _shared(user, queryset.model, verb)
+    return queryset.filter(pk__in=own.union(*shared, all=True) if shared else own)
 
 
 def can(user: Person, verb: Verb, obj: Model) -> bool:
@@ -109,6 +115,8 @@ def _dotted(verb: str, model: type[Model]) -> str:
 
 def _shared(user: Person, model: type[Model], verb: str) -> list[QuerySet[Any]]:
     """The keys of what is shared with the person for that."""
+    if model not in SHARES:
+        return []
     by_user, by_group = SHARES[model]
     codenames = [f"{given}_{model._meta.model_name}" for given in INCLUDED_IN.get(verb, ())]
     permission = Q(permission__codename__in=codenames)

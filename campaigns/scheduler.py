@@ -22,6 +22,7 @@ from django_apscheduler.models import DjangoJobExecution
 from django_apscheduler.util import close_old_connections
 
 from campaigns import lifecycle
+from campaigns.imports import storage
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,12 @@ def prune_executions() -> None:
     DjangoJobExecution.objects.delete_old_job_executions(int(KEEP_EXECUTIONS.total_seconds()))
 
 
+@close_old_connections
+def remove_old_files() -> None:
+    """Remove the files of imports that were kept long enough."""
+    storage.remove_old()
+
+
 def run(interval: timedelta, stop: threading.Event) -> None:
     """Be the clock, or stand by for it, until `stop` is set.
 
@@ -140,6 +147,7 @@ def _start(interval: timedelta) -> BackgroundScheduler:
         send_due_mailings, "interval", seconds=seconds, id="send_due_mailings", replace_existing=True, next_run_time=now
     )
     scheduler.add_job(prune_executions, "interval", hours=6, id="prune_executions", replace_existing=True)
+    scheduler.add_job(remove_old_files, "interval", hours=1, id="remove_old_files", replace_existing=True)
     scheduler.start()
     return scheduler
 

@@ -40,6 +40,8 @@ class UserAdmin(DjangoUserAdmin, DelegatedAdmin):
     list_filter = (("groups", RoleFilter), ("is_active", BooleanRadioFilter))
     list_filter_submit = True
     search_fields = ("email", "full_name")
+    search_help_text = _("Name or address")
+    list_fullwidth = True
     ordering = ("email",)
     filter_horizontal = ("user_permissions",)
     readonly_fields = ("last_login", "date_joined")

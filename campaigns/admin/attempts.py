@@ -7,45 +7,19 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from campaigns.admin.base import ReadOnlyOfMailing
+from campaigns.admin.attempt_list import STATUS_COLOURS, AttemptList
 from campaigns.admin.preview import AsSent
+from campaigns.admin.progress import Watching
 from campaigns.models import MailingAttempt
-
-STATUS_COLOURS = {
-    MailingAttempt.Status.QUEUED: "info",
-    MailingAttempt.Status.RUNNING: "primary",
-    MailingAttempt.Status.PAUSED: "warning",
-    MailingAttempt.Status.SUCCESS: "success",
-    MailingAttempt.Status.PARTIAL: "warning",
-    MailingAttempt.Status.FAIL: "danger",
-    MailingAttempt.Status.CANCELLED: "default",
-}
+from campaigns.reports import progress
 
 
 @admin.register(MailingAttempt)
-class AttemptAdmin(AsSent, ReadOnlyOfMailing):
-    list_display = (
-        "mailing_and_id",
-        "kind",
-        "status_badge",
-        "total",
-        "sent",
-        "errors",
-        "unconfirmed",
-        "skipped",
-        "created_at",
-        "who",
-    )
-    list_filter_submit = True
-    list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("dry_run", BooleanRadioFilter),
-        ("created_at", RangeDateTimeFilter),
-    )
-    search_fields = ("mailing__name", "subject")
+class AttemptAdmin(Watching, AsSent, AttemptList):
+    change_form_outer_before_template = "campaigns/attempt_summary.html"
+    state_colours = STATUS_COLOURS
     fieldsets = (
         (None, {"fields": ("mailing", "kind", "status", "server_response", "who", "request_id")}),
         (
@@ -66,31 +40,19 @@ class AttemptAdmin(AsSent, ReadOnlyOfMailing):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailingAttempt]:
-        return super().get_queryset(request).select_related("mailing", "triggered_by")
+        return super().get_queryset(request).select_related("mailing", "triggered_by").defer("body", "body_html")
+
+    def progress_of(self, obj: MailingAttempt) -> progress.Progress:
+        return progress.of_attempt(obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        what, *others = super().get_fieldsets(request, obj)
+        if obj and obj.test:
+            what = (what[0], {"fields": (*what[1]["fields"], "test_letter")})
+        return [what, *others]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("kind", "who", "open", "ledger_link", "text_as_sent", "html_as_sent")
-
-    @display(description=gettext_lazy("attempt"), header=True, ordering="id")
-    def mailing_and_id(self, attempt: MailingAttempt) -> tuple[str, str]:
-        return attempt.mailing.name, str(attempt)
-
-    @display(description=gettext_lazy("kind"), ordering="dry_run")
-    def kind(self, attempt: MailingAttempt) -> str:
-        kind = _("Dry run") if attempt.dry_run else _("Real")
-        return _("%s, new recipients only") % kind if attempt.new_only else kind
-
-    @display(
-        description=gettext_lazy("status"),
-        ordering="status",
-        label=STATUS_COLOURS,
-    )
-    def status_badge(self, attempt: MailingAttempt) -> tuple[str, str]:
-        return attempt.status, attempt.get_status_display()
-
-    @display(description=gettext_lazy("launched by"), ordering="triggered_by")
-    def who(self, attempt: MailingAttempt) -> str:
-        return str(attempt.triggered_by) if attempt.triggered_by else _("By schedule or command")
+        return ("kind", "who", "open", "ledger_link", "text_as_sent", "html_as_sent", "test_letter")
 
     @display(description=gettext_lazy("open"))
     def open(self, attempt: MailingAttempt) -> int:
@@ -103,6 +65,11 @@ class AttemptAdmin(AsSent, ReadOnlyOfMailing):
     @display(description=gettext_lazy("HTML"))
     def html_as_sent(self, attempt: MailingAttempt) -> str:
         return format_html('<pre class="autosend-pre">{}</pre>', attempt.body_html) if attempt.body_html else "—"
+
+    @display(description=gettext_lazy("test letter"))
+    def test_letter(self, attempt: MailingAttempt) -> str:
+        row = attempt.logs.get()
+        return " – ".join(filter(None, (row.email, row.get_status_display(), row.detail)))
 
     @display(description=gettext_lazy("ledger"))
     def ledger_link(self, attempt: MailingAttempt) -> str:

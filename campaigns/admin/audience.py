@@ -25,14 +25,7 @@ class MailingChoice(forms.Form):
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["mailing"]
-        field.queryset = access.visible(request.user, Mailing.objects.all())
-        self.request = request
-
-    def clean_mailing(self) -> Mailing:
-        mailing: Mailing = self.cleaned_data["mailing"]
-        if not access.can(self.request.user, "change", mailing):
-            raise forms.ValidationError(gettext_lazy("You may not change this mailing."))
-        return mailing
+        field.queryset = access.changeable(request.user, Mailing.objects.all())
 
 
 class AudienceActions(ScopedAdmin):

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.options import BaseModelAdmin, ShowFacets
 from django.contrib.admin.utils import NestedObjects, model_ngettext
 from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.core.exceptions import BadRequest
@@ -14,11 +14,16 @@ from django.db import DataError
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.models import User
 from campaigns import access
+from campaigns.admin import versions
+from campaigns.admin.lists import CappedPaginator, Step, allowed
+from campaigns.admin.versions import Versioned
 from campaigns.models import Mailing, Message, Recipient
 
 SCOPED = (Mailing, Message, Recipient)
@@ -41,7 +46,16 @@ def _scoped(db_field: Any, request: HttpRequest, kwargs: dict[str, Any]) -> dict
 
 
 class ScopedFilter(AutocompleteSelectFilter):
-    """A filter by a related object that names it only to those who may see it."""
+    """A filter by a related object, for those who may see it: others find nothing by it, and it is not named."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        # Else a recipient who is shared would tell who else writes to them.
+        found: QuerySet[Any] = super().queryset(request, queryset)
+        return found if self._is_visible(request) else found.none()
+
+    def _is_visible(self, request: HttpRequest) -> bool:
+        related = access.visible(request.user, self.field.remote_field.model._default_manager.all())
+        return all(related.filter(pk=key).exists() for key in self.used_parameters.get(self.lookup_kwarg, ()))
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         for choice in super().choices(changelist):
@@ -51,16 +65,35 @@ class ScopedFilter(AutocompleteSelectFilter):
 
 
 class SturdyList(ModelAdmin):
-    """A list whose address asks for what can not be opens unfiltered; Django sees to most of that, not to all."""
+    """A list whose address asks for what can not be opens unfiltered; Django sees to most of that, not to all.
+
+    Its rows are counted up to a limit only, and where there are none it says what to do.
+    """
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    # What stands in the list where there is nothing yet, and where nothing matches.
+    nothing_yet: Any = gettext_lazy("There is nothing here yet.")
+    nothing_found: Any = gettext_lazy("Nothing matches what you search or filter for.")
+    first_steps: tuple[Step, ...] = ()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         try:
-            response: HttpResponse = super().changelist_view(request, extra_context)
+            response: HttpResponse = super().changelist_view(request, context)
         except (ValueError, DataError):
             if request.method != "GET" or ERROR_FLAG in request.GET:
                 raise
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
         return response
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist: Any = super().get_changelist_instance(request)
+        changelist.first_steps = allowed(request, self.first_steps)
+        changelist.full_result_count = changelist.result_count  # so that the heading does not count once more
+        return cast(ChangeList, changelist)
 
 
 class Scoped(ModelAdmin):
@@ -77,14 +110,12 @@ class Scoped(ModelAdmin):
         return found
 
 
-class ScopedAdmin(ScopedChoices, Scoped, SturdyList):
+class ScopedAdmin(Versioned, ScopedChoices, Scoped, SturdyList):
     """A noun of which everybody sees own and shared objects."""
 
     list_fullwidth = True
     warn_unsaved_form = True
     compressed_fields = True
-    list_per_page = 50
-    show_full_result_count = False
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -95,6 +126,16 @@ class ScopedAdmin(ScopedChoices, Scoped, SturdyList):
             queryset = access.usable(request.user, queryset)
         found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
         return found
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Rows do not tell what hangs on them: about that, only the filters of the list may be asked."""
+        if self._leads_to_many(lookup.partition("__")[0]):
+            asked = [f"{each[0]}__id__exact" for each in self.get_list_filter(request) if isinstance(each, tuple)]
+            return lookup in asked
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def _leads_to_many(self, name: str) -> bool:
+        return any(field.name == name and (field.one_to_many or field.many_to_many) for field in self.opts.get_fields())
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(super().has_view_permission(request, obj)) and self._can(request, "view", obj)
@@ -108,7 +149,7 @@ class ScopedAdmin(ScopedChoices, Scoped, SturdyList):
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
         if change:
             # Only what was edited: the state may have moved since the form was read.
-            obj.save(update_fields=[*set(form.changed_data) & _columns(obj), "updated_at"])
+            versions.save(obj, versions.edited(form))
         else:
             obj.owner = request.user
             super().save_model(request, obj, form, change)
@@ -137,16 +178,10 @@ class ScopedAdmin(ScopedChoices, Scoped, SturdyList):
         return obj is None or access.can(request.user, verb, obj)
 
 
-def _columns(obj: Model) -> set[str]:
-    return {field.name for field in obj._meta.concrete_fields}
-
-
 class ReadOnlyAdmin(SturdyList):
     """A noun that people look at and workers write."""
 
     list_fullwidth = True
-    list_per_page = 50
-    show_full_result_count = False
     actions = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -2,9 +2,11 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from campaigns.admin.base import SturdyList
+from campaigns.admin.lists import ADD_LIMIT
 from campaigns.models import SendingLimit
 
 
@@ -12,7 +14,12 @@ from campaigns.models import SendingLimit
 class SendingLimitAdmin(SturdyList):
     list_display = ("whose", "maximum", "unit")
     list_fullwidth = True
-    show_full_result_count = False
+    search_fields = ("domain",)
+    search_help_text = gettext_lazy("Domain")
+    list_filter_submit = True
+    list_filter = (("unit", ChoicesDropdownFilter),)
+    first_steps = (ADD_LIMIT,)
+    nothing_yet = gettext_lazy("Without a limit, mail is sent as fast as the mail server takes it.")
     warn_unsaved_form = True
     fieldsets = (
         (

@@ -3,37 +3,27 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from campaigns import access, lifecycle
 from campaigns.admin.base import person
+from campaigns.admin.clone import MailingCloning
+from campaigns.admin.mailing_list import STATUS_COLOURS, MailingList
+from campaigns.admin.past import MailingRuns
+from campaigns.admin.preflight import MailingPreflight
 from campaigns.admin.preview import MailingPreview
 from campaigns.admin.sharing import Sharing
+from campaigns.admin.test_send import TestSend
 from campaigns.admin.verb_actions import VerbActions
 from campaigns.models import Mailing, Message, Recipient
-from campaigns.reports import progress
-
-STATUS_COLOURS = {
-    Mailing.Status.DRAFT: "default",
-    Mailing.Status.SCHEDULED: "info",
-    Mailing.Status.RUNNING: "primary",
-    Mailing.Status.PAUSED: "warning",
-    Mailing.Status.FINISHED: "success",
-    Mailing.Status.DISABLED: "danger",
-}
-
 
 SCHEDULE = {"start_at", "end_at", "repetition"}
 
@@ -60,15 +50,20 @@ class MailingForm(forms.ModelForm):
 
 
 @admin.register(Mailing)
-class MailingAdmin(VerbActions, MailingPreview, Sharing):
+class MailingAdmin(
+    VerbActions, MailingPreview, MailingPreflight, TestSend, MailingRuns, MailingCloning, Sharing, MailingList
+):
     form = MailingForm
-    actions_detail = (*MailingPreview.actions_detail, *VerbActions.actions_detail, *Sharing.actions_detail)
-    list_display = ("name_and_message", "status_badge", "last_attempt", "owner", "start_at", "last_sent_at")
-    list_filter_submit = True
-    search_fields = ("name", "message__subject")
-    date_hierarchy = "created_at"
+    state_colours = STATUS_COLOURS
+    actions_detail = (
+        *MailingPreview.actions_detail,
+        *MailingPreflight.actions_detail,
+        *TestSend.actions_detail,
+        *VerbActions.actions_detail,
+        *Sharing.actions_detail,
+        *MailingCloning.actions_detail,
+    )
     autocomplete_fields = ("message",)
-    change_form_outer_before_template = "campaigns/mailing_summary.html"
     readonly_fields = ("message_subject", "message_text", "message_html")
     what = (None, {"fields": ("name", "message")})
     whom = (gettext_lazy("Audience"), {"fields": ("add_recipients", "add_all")})
@@ -81,11 +76,8 @@ class MailingAdmin(VerbActions, MailingPreview, Sharing):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
-        return super().get_queryset(request).select_related("message", "owner")
-
-    def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Mailing) else []
-        return [("status", ChoicesDropdownFilter), *owner, ("start_at", RangeDateTimeFilter)]
+        found = super().get_queryset(request).select_related("message", "owner")
+        return found.defer("message__body", "message__body_html")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         # Who may only look finds the audience above the form.
@@ -96,10 +88,6 @@ class MailingAdmin(VerbActions, MailingPreview, Sharing):
             shown = "message" if may_edit else "message_subject"
             what = (None, {"fields": ("name", shown, "message_text", "message_html")})
         return (what, self.whom, self.when) if may_edit else (what, self.when)
-
-    @display(description=gettext_lazy("mailing"), header=True, ordering="name")
-    def name_and_message(self, mailing: Mailing) -> tuple[str, str]:
-        return mailing.name, mailing.message.subject
 
     @display(description=gettext_lazy("message"))
     def message_subject(self, mailing: Mailing) -> str:
@@ -112,28 +100,6 @@ class MailingAdmin(VerbActions, MailingPreview, Sharing):
     @display(description=gettext_lazy("HTML"))
     def message_html(self, mailing: Mailing) -> str:
         return format_html('<pre class="autosend-pre">{}</pre>', mailing.message.body_html or "—")
-
-    @display(
-        description=gettext_lazy("status"),
-        ordering="status",
-        label=STATUS_COLOURS,
-    )
-    def status_badge(self, mailing: Mailing) -> tuple[str, str]:
-        return mailing.status, mailing.get_status_display()
-
-    @display(description=gettext_lazy("last attempt"))
-    def last_attempt(self, mailing: Mailing) -> str:
-        attempt = mailing.attempts.real().first()
-        if not attempt:
-            return "—"
-        return format_html(
-            '<progress class="autosend-progress" max="{}" value="{}" aria-label="{}"></progress> <small>{}</small>',
-            attempt.total or 1,
-            attempt.sent,
-            _("Sent"),
-            _("%(status)s: %(sent)s of %(total)s sent")
-            % {"status": attempt.get_status_display(), "sent": attempt.sent, "total": attempt.total},
-        )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
@@ -176,28 +142,9 @@ class MailingAdmin(VerbActions, MailingPreview, Sharing):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         mailing: Mailing = self.get_object(request, object_id)
-        context = {
-            "summary": progress.of_mailing(mailing),
-            "colour": STATUS_COLOURS[Mailing.Status(mailing.status)],
-            "audience": mailing.recipients.count(),
-            **(extra_context or {}),
-        }
+        context = {"audience": mailing.recipients.count(), **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.progress_view)
-        return [path("<path:object_id>/progress/", view, name="campaigns_mailing_progress"), *super().get_urls()]
-
-    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The live part of the mailing's page; it asks for itself again until the attempt has ended."""
-        mailing: Mailing = self.get_object(request, object_id)
-        if not self.has_view_permission(request, mailing):
-            raise PermissionDenied
-        summary = progress.of_mailing(mailing)
-        colour = STATUS_COLOURS[Mailing.Status(mailing.status)]
-        context = {"summary": summary, "colour": colour, "just_ended": not summary.live}
-        return render(request, "campaigns/mailing_progress.html", context)
 
 
 def _keep_message(request: HttpRequest, mailing: Mailing, field: Any) -> None:

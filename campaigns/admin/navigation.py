@@ -19,6 +19,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 (_("Mailings"), "outgoing_mail", "admin:campaigns_mailing_changelist", "campaigns.view_mailing"),
                 (_("Messages"), "drafts", "admin:campaigns_message_changelist", "campaigns.view_message"),
                 (_("Recipients"), "contacts", "admin:campaigns_recipient_changelist", "campaigns.view_recipient"),
+                (_("Imports"), "upload_file", "admin:campaigns_importjob_changelist", "campaigns.view_importjob"),
             ],
         ),
         (

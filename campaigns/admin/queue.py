@@ -52,6 +52,7 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     inlines = (EventInline,)
     ordering = ("-id",)
+    nothing_yet = gettext_lazy("No job waits, runs or has failed. Jobs that are done leave the queue.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return tuple(field.name for field in Job._meta.fields)
@@ -65,3 +66,4 @@ class JobAdmin(ReadOnlyAdmin):
 class WorkerAdmin(ReadOnlyAdmin):
     list_display = ("id", "last_heartbeat")
     ordering = ("-last_heartbeat",)
+    nothing_yet = gettext_lazy("No worker is running: start one with “manage.py run_worker”.")

@@ -26,6 +26,7 @@ for model in (DjangoJob, DjangoJobExecution):
 @admin.register(DjangoJob)
 class ScheduledJobAdmin(ReadOnlyAdmin):
     list_display = ("id", "next_run_time")
+    nothing_yet = gettext_lazy("The scheduler has not run yet: start it with “manage.py run_scheduler”.")
     fields = ("id", "next_run_time")
 
 
@@ -36,6 +37,9 @@ class ExecutionAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     fields = ("job", "status", "run_time", "duration", "exception", "traceback")
     ordering = ("-run_time",)
+    date_hierarchy = "run_time"
+    list_select_related = ("job",)
+    nothing_yet = gettext_lazy("The scheduler has not run yet: start it with “manage.py run_scheduler”.")
 
     @display(description=gettext_lazy("status"), ordering="status", label=STATUS_COLOURS)
     def status_badge(self, execution: Any) -> str:

@@ -59,7 +59,7 @@ class StopSwitchView(UnfoldSiteViewMixin, FormView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         pressed = in_force(self.request)
-        paused = pressed.attempts.filter(status=MailingAttempt.Status.PAUSED).count() if pressed else 0
+        paused = pressed.attempts.real().filter(status=MailingAttempt.Status.PAUSED).count() if pressed else 0
         context: dict[str, Any] = super().get_context_data(**kwargs, paused=paused)
         return context
 
@@ -80,7 +80,7 @@ class StopSwitchView(UnfoldSiteViewMixin, FormView):
 
     def _stop(self, reason: str) -> str:
         pressed = stop.press(person(self.request), reason)
-        count = pressed.attempts.count()
+        count = pressed.attempts.real().count()
         sentence = ngettext(
             "All sending is stopped; %s mailing is paused.", "All sending is stopped; %s mailings are paused.", count
         )

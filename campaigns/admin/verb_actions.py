@@ -3,19 +3,24 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import ActionLocation
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 
 from campaigns import access
-from campaigns.admin.base import ScopedAdmin, person, record
+from campaigns.admin.base import person, record
+from campaigns.admin.dialogs import leave
+from campaigns.admin.send_dialog import NumberField, SendForm, is_many, part, refuse_another_number
+from campaigns.admin.undoing import Undo
 from campaigns.admin.verbs import VERBS, Verb
 from campaigns.lifecycle import LifecycleError
 from campaigns.models import Mailing
@@ -29,12 +34,30 @@ class LettersForm(BaseDialogForm):
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
         mailing = Mailing.objects.select_related("message").with_stats().get(pk=object_id)
-        count = self.verb.letters(mailing) if self.verb.letters else 0
-        return {"mailing": mailing, "verb": self.verb, "letters": count}
+        return {"mailing": mailing, "verb": self.verb, "letters": self.verb.count(mailing)}
 
 
 def _form_of(verb: Verb) -> type[BaseDialogForm]:
+    if verb.outgoing:
+        return type("VerbForm", (SendForm,), {"states": verb.states, "outgoing_of": staticmethod(verb.outgoing)})
     return type("VerbForm", (LettersForm,), {"verb": verb}) if verb.letters else BaseDialogForm
+
+
+class NumberForm(forms.Form):
+    """The number of letters of several mailings, where it is large."""
+
+    number = NumberField()
+
+    def __init__(self, letters: int, *args: Any) -> None:
+        super().__init__(*args)
+        self._letters = letters
+        if not is_many(letters):
+            del self.fields["number"]
+
+    def clean_number(self) -> str:
+        typed: str = self.cleaned_data["number"]
+        refuse_another_number(typed, self._letters)
+        return typed
 
 
 def _perform(request: HttpRequest, verb: Verb, mailing: Mailing) -> None:
@@ -52,10 +75,7 @@ def _on_one(verb: Verb) -> Callable[..., HttpResponse]:
     def confirmed(model_admin: Any, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         mailing = model_admin.get_object(request, object_id)
         _perform(request, verb, mailing)
-        url = reverse("admin:campaigns_mailing_change", args=[mailing.pk])
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": url})
-        return HttpResponseRedirect(url)
+        return leave(request, reverse("admin:campaigns_mailing_change", args=[mailing.pk]))
 
     dialog = action(
         confirmed,
@@ -70,9 +90,11 @@ def _on_one(verb: Verb) -> Callable[..., HttpResponse]:
 
     def guarded(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
         # unfold's own permission callbacks get a raw id, and answer an outsider 403 where he must see a 404.
-        if not access.can(request.user, verb.permission, model_admin.get_object(request, object_id)):
+        mailing = model_admin.get_object(request, object_id)
+        if not access.can(request.user, verb.permission, mailing):
             raise Http404
-        response: HttpResponse = dialog(model_admin, request, object_id=object_id)
+        slow = part(request, verb.outgoing(mailing)) if verb.outgoing else None
+        response: HttpResponse = slow or dialog(model_admin, request, object_id=object_id)
         return response
 
     guarded.__dict__.update(
@@ -87,10 +109,14 @@ def _on_selection(verb: Verb) -> Callable[..., HttpResponse | None]:
     def act(model_admin: Any, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
         chosen = list(queryset.select_related("message", "owner"))
         allowed = [mailing for mailing in chosen if verb.offered(request, mailing)]
-        if allowed and "confirmed" not in request.POST:
-            return _confirmation(model_admin, request, verb, allowed, len(chosen) - len(allowed))
+        if allowed:
+            letters = sum(verb.count(mailing) or 0 for mailing in allowed)
+            form = NumberForm(letters if verb.outgoing else 0, request.POST if "confirmed" in request.POST else None)
+            if not form.is_valid():
+                figures = {"letters": letters, "mailings": allowed, "refused": len(chosen) - len(allowed)}
+                return _confirmation(model_admin, request, verb, {"form": form, **figures})
         for mailing in allowed:
-            _perform(request, verb, mailing)
+            _perform_unless_blocked(request, verb, mailing)
         _report_refused(request, len(chosen) - len(allowed))
         return None
 
@@ -98,17 +124,22 @@ def _on_selection(verb: Verb) -> Callable[..., HttpResponse | None]:
     return act
 
 
-def _confirmation(
-    model_admin: Any, request: HttpRequest, verb: Verb, allowed: list[Mailing], refused: int
-) -> HttpResponse:
+def _perform_unless_blocked(request: HttpRequest, verb: Verb, mailing: Mailing) -> None:
+    blocking = verb.outgoing(mailing).blocking if verb.outgoing else []
+    if not blocking:
+        _perform(request, verb, mailing)
+        return
+    reasons = " ".join(finding.sentence for finding in blocking)
+    messages.error(request, _("“%(mailing)s” was not sent. %(reasons)s") % {"mailing": mailing, "reasons": reasons})
+
+
+def _confirmation(model_admin: Any, request: HttpRequest, verb: Verb, figures: dict[str, Any]) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": verb.title,
         "opts": model_admin.opts,
         "verb": verb,
-        "mailings": allowed,
-        "refused": refused,
-        "letters": sum(map(verb.letters, allowed)) if verb.letters else 0,
+        **figures,
         "action_name": request.POST["action"],
         "select_across": request.POST.get("select_across", "0"),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
@@ -127,7 +158,7 @@ def _report_refused(request: HttpRequest, refused: int) -> None:
         messages.warning(request, sentence % {"count": refused})
 
 
-class VerbActions(ScopedAdmin):
+class VerbActions(Undo):
     """Gives a ModelAdmin of mailings a button and a list action for each verb."""
 
     actions = tuple(f"{verb.name}_selected" for verb in VERBS)

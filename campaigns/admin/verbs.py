@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,8 +15,10 @@ from unfold.enums import ActionVariant
 
 from accounts.models import User
 from campaigns import access, lifecycle
+from campaigns.admin.outgoing import Launch, Outgoing, Repeat
 from campaigns.models import Mailing, MailingAttempt
-from campaigns.sending.ledger.audience import count_newcomers
+from campaigns.models.log import Status as LogStatus
+from campaigns.sending.ledger.audience import count_letters
 
 Status = Mailing.Status
 
@@ -32,8 +35,10 @@ class Verb:
     icon: str
     deed: Callable[[Mailing, User], str]
     variant: ActionVariant = ActionVariant.DEFAULT
-    # How many letters it sends, if it sends any.
+    # How many letters it is about, if it is about any.
     letters: Callable[[Mailing], int] | None = None
+    # The letters that leave at its press.
+    outgoing: Callable[[Mailing], Outgoing] | None = None
     # The counter of the last attempt that must not be zero for the button to make sense.
     resolves: str = ""
     # Whether it makes sense only when the mailing has been launched before.
@@ -43,45 +48,59 @@ class Verb:
         """Whether this person may press it for this mailing now."""
         if mailing.status not in self.states or not access.can(request.user, self.permission, mailing):
             return False
-        if self.again and not mailing.attempts.real().exists():
+        if self.again and not mailing.attempts.real().begun().exists():
             return False
         return not self.resolves or self._has_something_to_resolve(mailing)
+
+    def count(self, mailing: Mailing) -> int | None:
+        """How many letters it is about; None: it is about none."""
+        if self.outgoing:
+            return self.outgoing(mailing).letters
+        return self.letters(mailing) if self.letters else None
 
     def _has_something_to_resolve(self, mailing: Mailing) -> bool:
         return bool(_of_last(mailing, self.resolves))
 
 
 def _audience(mailing: Mailing) -> int:
-    return mailing.recipients.count()
-
-
-def _newcomers(mailing: Mailing) -> int:
-    return count_newcomers(mailing.pk)
+    return count_letters(mailing.pk)
 
 
 def _of_last(mailing: Mailing, figure: str) -> int:
-    last = mailing.attempts.real().first()
+    last = mailing.attempts.real().begun().first()
     return int(getattr(last, figure)) if last else 0
 
 
-def _send(mailing: Mailing, by: User) -> str:
-    return _on_its_way(mailing, _letters(lifecycle.launch(mailing, by)))
+def _send(mailing: Mailing, by: User, *, new_only: bool = False) -> str:
+    attempt = lifecycle.launch(mailing, by, new_only=new_only, undo_seconds=settings.SENDING_UNDO_SECONDS)
+    return " ".join(filter(None, (_on_its_way(attempt), _until_then(attempt))))
 
 
-def _send_new(mailing: Mailing, by: User) -> str:
-    attempt = lifecycle.launch(mailing, by, new_only=True)
-    if not attempt.expanded_at:
-        return _("“%s” is on its way to its new recipients.") % mailing
-    return _on_its_way(mailing, attempt.total - attempt.skipped)
-
-
-def _on_its_way(mailing: Mailing, count: int) -> str:
+def _on_its_way(attempt: MailingAttempt) -> str:
+    mailing = attempt.mailing
+    if not attempt.expanded_at:  # a large audience is not in the ledger yet
+        if attempt.new_only:
+            return _("“%s” is on its way to its new recipients.") % mailing
+        return _("“%s” is on its way to its recipients.") % mailing
+    count = attempt.total - attempt.skipped
     sentence = ngettext(
         "“%(mailing)s” is on its way to %(count)s recipient.",
         "“%(mailing)s” is on its way to %(count)s recipients.",
         count,
     )
     return sentence % {"mailing": mailing, "count": count}
+
+
+def _until_then(attempt: MailingAttempt) -> str:
+    if not attempt.held_until:
+        return ""
+    seconds = settings.SENDING_UNDO_SECONDS
+    sentence = ngettext(
+        "The first letter leaves in %s second; until then you can undo it.",
+        "The first letter leaves in %s seconds; until then you can undo it.",
+        seconds,
+    )
+    return sentence % seconds
 
 
 def _dry_run(mailing: Mailing, by: User) -> str:
@@ -94,7 +113,7 @@ def _dry_run(mailing: Mailing, by: User) -> str:
 
 def _letters(attempt: MailingAttempt) -> int:
     # A large audience is not in the ledger yet.
-    return _audience(attempt.mailing) - attempt.skipped
+    return attempt.total - attempt.skipped if attempt.expanded_at else _audience(attempt.mailing)
 
 
 def _schedule(mailing: Mailing, _by: User) -> str:
@@ -154,11 +173,11 @@ VERBS = (
         permission="send",
         states=Mailing.IDLE,
         title=gettext_lazy("Send now"),
-        question=gettext_lazy("The mail goes out at once. What has been sent can not be called back."),
+        question=gettext_lazy("The mail goes out to the audience. What has been sent can not be called back."),
         icon="send",
         deed=_send,
         variant=ActionVariant.PRIMARY,
-        letters=_audience,
+        outgoing=Launch,
     ),
     Verb(
         name="send_new",
@@ -166,11 +185,11 @@ VERBS = (
         states=Mailing.IDLE,
         title=gettext_lazy("Send to new recipients only"),
         question=gettext_lazy(
-            "The mail goes out at once to those of the audience who are in no earlier attempt, and to nobody else."
+            "The mail goes out to those of the audience who are in no earlier attempt, and to nobody else."
         ),
         icon="group_add",
-        deed=_send_new,
-        letters=_newcomers,
+        deed=partial(_send, new_only=True),
+        outgoing=partial(Launch, new_only=True),
         again=True,
     ),
     Verb(
@@ -230,7 +249,7 @@ VERBS = (
         question=gettext_lazy("Letters of the last attempt that ended in an error are sent again, and no others."),
         icon="replay",
         deed=_retry_failed,
-        letters=partial(_of_last, figure="errors"),
+        outgoing=partial(Repeat, status=LogStatus.ERROR, counter="errors"),
         resolves="errors",
     ),
     Verb(
@@ -244,7 +263,7 @@ VERBS = (
         ),
         icon="forward_to_inbox",
         deed=_resend_unconfirmed,
-        letters=partial(_of_last, figure="unconfirmed"),
+        outgoing=partial(Repeat, status=LogStatus.UNCONFIRMED, counter="unconfirmed"),
         resolves="unconfirmed",
     ),
     Verb(

@@ -10,7 +10,11 @@ def enqueue_open(attempt: MailingAttempt) -> None:
 
 
 def enqueue(chunks: list[int], attempt: MailingAttempt, *, urgent: bool = False) -> None:
-    jobs.enqueue(chunks, attempt.request_id, email_of(attempt), urgent=urgent)
+    jobs.enqueue(chunks, attempt.request_id, email_of(attempt), urgent=urgent, held_until=attempt.held_until)
+
+
+def enqueue_expansion(attempt: MailingAttempt) -> None:
+    jobs.enqueue_expansion(attempt.pk, attempt.request_id, email_of(attempt), held_until=attempt.held_until)
 
 
 def email_of(attempt: MailingAttempt) -> str:

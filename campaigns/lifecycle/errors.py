@@ -17,5 +17,9 @@ class SendingStopped(LifecycleError):
     """All sending has been stopped."""
 
 
+class BadAddress(LifecycleError):
+    """What was typed in is no e-mail address."""
+
+
 class NotNow(LifecycleError):
     """The mailing's state or dates do not allow it."""

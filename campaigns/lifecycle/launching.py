@@ -1,39 +1,41 @@
 """A mailing sent to its audience."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from backoffice import correlation
-from campaigns.lifecycle.enqueueing import email_of, enqueue
+from campaigns.lifecycle.enqueueing import enqueue, enqueue_expansion
 from campaigns.lifecycle.errors import AlreadyRunning, NobodyToSendTo, NotNow
 from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.sending.ledger import audience
 from campaigns.sending.letters import content
-from campaigns.sending.queue import jobs
 
 logger = logging.getLogger(__name__)
 
 Status = Mailing.Status
 
 
-def launch(mailing: Mailing, by: User | None, *, dry_run: bool = False, new_only: bool = False) -> MailingAttempt:
+def launch(
+    mailing: Mailing, by: User | None, *, dry_run: bool = False, new_only: bool = False, undo_seconds: int = 0
+) -> MailingAttempt:
     """Send the mailing to its audience as it is now, or with `dry_run` compose every letter and send none.
 
     With `new_only`, pass over those whom an earlier attempt (no dry run) has in its ledger, whatever became of
-    their letters.
+    their letters. For `undo_seconds` no letter leaves, and undo() takes the launch back; see can_be_undone().
     One transaction: the mailing moves, the attempt is written, content and audience are frozen, and the jobs
     that deliver it are enqueued. Raises LifecycleError; then nothing has changed.
     """
     try:
         with transaction.atomic():
-            return _launch(mailing, by, dry_run=dry_run, new_only=new_only)
+            return _launch(mailing, by, dry_run=dry_run, new_only=new_only, undo_seconds=undo_seconds)
     except IntegrityError as error:
         if "attempt_one_at_a_time" in str(error):
             raise _busy(mailing) from error
@@ -42,8 +44,15 @@ def launch(mailing: Mailing, by: User | None, *, dry_run: bool = False, new_only
         raise NotNow(str(error)) from error
 
 
-def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool) -> MailingAttempt:
+def can_be_undone(mailing: Mailing) -> bool:
+    """Whether a launch by hand waits for an undo. Not once its planned time has come: it would be sent all the same."""
+    planned = _planned(mailing)
+    return not (planned and planned <= timezone.now())
+
+
+def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool, undo_seconds: int) -> MailingAttempt:
     count = _count_audience(mailing, new_only=new_only)
+    held = bool(undo_seconds) and not dry_run and can_be_undone(mailing)
     if not dry_run:
         refuse_after_end(mailing)
         refuse_while_stopped()
@@ -54,6 +63,7 @@ def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool)
         new_only=new_only,
         triggered_by=by,
         request_id=correlation.request_id.get(),
+        held_until=Now() + timedelta(seconds=undo_seconds) if held else None,
         from_email=settings.DEFAULT_FROM_EMAIL,
         **content.freeze(mailing.message)._asdict(),
     )
@@ -79,7 +89,7 @@ def _expand(attempt: MailingAttempt, count: int) -> None:
         enqueue(audience.expand(attempt.pk, among, rows, settings.SENDING_CHUNK_ROWS), attempt)
     # Also when recipients were added just now and the slice was full.
     if MailingAttempt.objects.filter(pk=attempt.pk, expanded_at=None).exists():
-        jobs.enqueue_expansion(attempt.pk, attempt.request_id, email_of(attempt))
+        enqueue_expansion(attempt)
 
 
 def _set_running(mailing: Mailing) -> None:
@@ -99,6 +109,10 @@ def _busy(mailing: Mailing) -> AlreadyRunning:
 
 def _next_run(mailing: Mailing) -> datetime | None:
     """When a scheduled mailing runs after this launch; a launch by hand before its time leaves the plan as it is."""
-    now = timezone.now()
-    planned = Mailing.objects.filter(pk=mailing.pk).values_list("next_run_at", flat=True).get()
+    now, planned = timezone.now(), _planned(mailing)
     return mailing.next_run_after(now) if planned and planned <= now else planned
+
+
+def _planned(mailing: Mailing) -> datetime | None:
+    planned: datetime | None = Mailing.objects.values_list("next_run_at", flat=True).get(pk=mailing.pk)
+    return planned

@@ -47,7 +47,7 @@ def _send_again(mailing: Mailing, status: LogStatus) -> int:
 
 
 def _ended(mailing: Mailing) -> MailingAttempt:
-    attempt: MailingAttempt | None = mailing.attempts.real().select_related("triggered_by").first()
+    attempt: MailingAttempt | None = mailing.attempts.real().begun().select_related("triggered_by").first()
     if attempt is None or attempt.finished_at is None:
         raise NotNow(_("“%s” has no attempt that has ended.") % mailing)
     return attempt

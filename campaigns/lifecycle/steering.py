@@ -51,6 +51,8 @@ def disable(mailing: Mailing) -> None:
         cancelled = _cancel_attempts(mailing, _("Disabled by a manager."))
         if not Mailing.objects.filter(pk=mailing.pk).move(Status.DISABLED, of=of, next_run_at=None):
             raise NotNow(_("“%s” has been disabled already.") % mailing)
+    # What began while this waited for the mailing's row was not there to be cancelled; now nothing begins.
+    cancelled += _cancel_attempts(mailing, _("Disabled by a manager."))
     _close(cancelled)
 
 

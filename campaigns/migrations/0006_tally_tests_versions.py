@@ -62,6 +62,10 @@ class Migration(migrations.Migration):
             model_name='mailingattempt',
             constraint=models.UniqueConstraint(condition=models.Q(('finished_at', None), ('test', False)), fields=('mailing', 'dry_run'), name='attempt_one_at_a_time'),
         ),
+        migrations.AddIndex(
+            model_name='mailingattempt',
+            index=models.Index(condition=models.Q(('finished_at', None)), fields=['mailing'], name='attempt_unfinished'),
+        ),
         migrations.AddField(
             model_name='tally',
             name='attempt',

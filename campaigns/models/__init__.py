@@ -1,12 +1,13 @@
 """The nouns: Recipient, Message, Mailing, MailingAttempt, MailingLog (and the chunks that jobs deliver).
 
 Beside them the Tally of what became of letters, and what holds for all sending: SendingLimit with its buckets,
-DomainSlowdown, SendingStop.
+DomainSlowdown, SendingStop. An ImportJob brings recipients in.
 """
 
 from campaigns.models.attempt import MailingAttempt
 from campaigns.models.bucket import LimitBucket
 from campaigns.models.chunk import Chunk
+from campaigns.models.import_job import ImportJob, ImportPart
 from campaigns.models.limit import SendingLimit
 from campaigns.models.log import MailingLog
 from campaigns.models.mailing import Mailing
@@ -27,6 +28,8 @@ from campaigns.models.tally import Tally
 __all__ = [
     "Chunk",
     "DomainSlowdown",
+    "ImportJob",
+    "ImportPart",
     "LimitBucket",
     "Mailing",
     "MailingAttempt",

@@ -38,12 +38,21 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
         """Those that send letters to their audience: neither dry runs nor tests."""
         return self.filter(dry_run=False, test=False)
 
+    def begun(self) -> AttemptQuerySet:
+        """All but those that were cancelled, or undone, before a worker had begun: no letter of theirs has left."""
+        return self.exclude(status=Status.CANCELLED, started_at=None)
+
+    def undoable(self) -> AttemptQuerySet:
+        """Launches whose letters are still held back, by the database's clock."""
+        return self.filter(status=Status.QUEUED, started_at=None, held_until__gt=Now())
+
     def unfinished(self) -> AttemptQuerySet:
         return self.filter(finished_at=None)
 
     def overdue(self) -> AttemptQuerySet:
-        """What is under way of mailings whose end has passed."""
-        return self.unfinished().real().filter(mailing__end_at__lte=Now()).exclude(status=Status.CANCELLED)
+        """What is under way of mailings whose end has passed, tests among it."""
+        late = self.unfinished().filter(dry_run=False, mailing__end_at__lte=Now())
+        return late.exclude(status=Status.CANCELLED)
 
     def start(self) -> int:
         """A worker has begun with the first chunk."""
@@ -139,6 +148,10 @@ class MailingAttempt(models.Model):
                 name="attempt_one_at_a_time",
             ),
             models.CheckConstraint(condition=Q(total__gte=_settled), name="attempt_counts_no_row_twice"),
+        ]
+        indexes = [
+            # The few that are under way, tests among them.
+            models.Index(fields=["mailing"], condition=Q(finished_at=None), name="attempt_unfinished"),
         ]
 
     def __str__(self) -> str:

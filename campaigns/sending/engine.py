@@ -11,13 +11,11 @@ from django.core.exceptions import ValidationError
 
 from campaigns.models import MailingAttempt
 from campaigns.models.attempt import Status as AttemptStatus
-from campaigns.models.log import Status
 from campaigns.sending import failpoints
 from campaigns.sending.connections import Connections
 from campaigns.sending.delivery import Assignment, ChunkDelivery
 from campaigns.sending.ledger import chunks, moves
 from campaigns.sending.ledger.chunks import Closed
-from campaigns.sending.ledger.entries import Settlement
 from campaigns.sending.ledger.lease import Lease
 from campaigns.sending.limits.limits import Limits
 from campaigns.sending.line import Line
@@ -84,6 +82,9 @@ class Engine:
         """When the rows that are still open want to be delivered, by the database's clock."""
         if self.draining:
             return Again()
+        # A launch that can still be undone; nobody but its own jobs would begin with it.
+        if closed.status == AttemptStatus.QUEUED and closed.held_until and closed.held_until > closed.now:
+            return Again(closed.held_until)
         # Who resumes a paused attempt enqueues its chunks; until then they would come back at once, again and again.
         if closed.status != AttemptStatus.RUNNING:
             return None
@@ -109,7 +110,7 @@ class Engine:
             self._deliveries.discard(delivery)
         await self.recorder.flush(lease)
         if delivery.down:
-            await self._pause(lease.attempt, delivery.down)
+            await self._could_not_send(assignment.attempt, lease, delivery.down)
         return delivery.held_for()
 
     async def _queue(self, delivery: ChunkDelivery) -> None:
@@ -140,17 +141,18 @@ class Engine:
         return found
 
     async def _can_not_compose(self, lease: Lease, reason: str) -> None:
-        if not (await self._attempt(lease.attempt)).dry_run:
-            await self._pause(lease.attempt, TransportDown(reason))
-            return
-        # Telling this is what a dry run is for: it ends, and the mailing that it rehearses is not touched.
-        for row in await self.recorder.call(chunks.ready, lease):
-            self.recorder.settle(lease, Settlement(row.to.row, Status.ERROR, reason))
-        await self.recorder.flush(lease)
+        await self._could_not_send(await self._attempt(lease.attempt), lease, TransportDown(reason))
 
-    async def _pause(self, attempt: int, reason: TransportDown) -> None:
-        logger.warning("Attempt %s is paused: %s", attempt, reason)
-        await self.recorder.call(moves.pause, attempt, str(reason))
+    async def _could_not_send(self, attempt: MailingAttempt, lease: Lease, reason: TransportDown) -> None:
+        """Pause the attempt with the reason, for a person to resume.
+
+        A dry run or a test ends with it: telling this is what they are for, and their mailing is not touched.
+        """
+        if attempt.dry_run or attempt.test:
+            await self.recorder.call(chunks.fail, lease, str(reason))
+            return
+        logger.warning("Attempt %s is paused: %s", attempt.pk, reason)
+        await self.recorder.call(moves.pause, attempt.pk, str(reason))
 
 
 def _sentence(error: Exception) -> str:

@@ -66,7 +66,7 @@ def _pause(stop: SendingStop) -> None:
 def lift(by: User) -> tuple[SendingStop, int]:
     """Let sending go on: the attempts that the stop had paused are resumed.
 
-    Returns the stop that is over, and how many go on. Raises StopError.
+    Returns the stop that is over, and how many mailings go on. Raises StopError.
     """
     _lock("exclusive")
     stop = SendingStop.objects.in_force()
@@ -74,7 +74,7 @@ def lift(by: User) -> tuple[SendingStop, int]:
         raise StopError(_("Sending is not stopped."))
     SendingStop.objects.filter(pk=stop.pk).update(ended_at=Now(), ended_by=by)
     attempts = stop.attempts.select_related("triggered_by").order_by("pk")
-    return stop, sum(_resume(attempt) for attempt in attempts)
+    return stop, sum(_resume(attempt) and not attempt.test for attempt in attempts)
 
 
 @transaction.atomic
@@ -91,10 +91,11 @@ def in_force() -> SendingStop | None:
 def _resume(attempt: MailingAttempt) -> bool:
     if not MailingAttempt.objects.filter(pk=attempt.pk).resume():
         return False  # cancelled meanwhile
-    Mailing.objects.filter(pk=attempt.mailing_id).move(Mailing.Status.RUNNING, of=(Mailing.Status.PAUSED,))
+    if not attempt.test:
+        Mailing.objects.filter(pk=attempt.mailing_id).move(Mailing.Status.RUNNING, of=(Mailing.Status.PAUSED,))
     chunks = Chunk.objects.filter(attempt=attempt, closed_at=None).order_by("pk").values_list("pk", flat=True)
     email = attempt.triggered_by.email if attempt.triggered_by else "-"
-    jobs.enqueue(list(chunks), attempt.request_id, email, urgent=True)
+    jobs.enqueue(list(chunks), attempt.request_id, email, urgent=True, held_until=attempt.held_until)
     return True
 
 

@@ -36,6 +36,12 @@ def server(use_smtp: UseMailServer, request: pytest.FixtureRequest) -> Iterator[
 
 
 @pytest.fixture(autouse=True)
+def _no_time_to_undo(settings: Settings) -> None:
+    """Letters leave at once, unless a test is about the delay."""
+    settings.SENDING_UNDO_SECONDS = 0
+
+
+@pytest.fixture(autouse=True)
 def _an_empty_queue(request: pytest.FixtureRequest) -> None:
     """Procrastinate's tables are not Django's, which would empty them between tests with transactions of their own."""
     marker = request.node.get_closest_marker("django_db")

@@ -1,6 +1,7 @@
 """Plain functions that make the nouns, each with sensible defaults."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from itertools import count
 from typing import Any
 
@@ -8,7 +9,8 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from accounts.roles import role
-from campaigns.models import Mailing, Message, Recipient
+from campaigns.imports import work
+from campaigns.models import ImportJob, Mailing, Message, Recipient
 
 _number = count(1)
 
@@ -49,6 +51,12 @@ def mailing(owner: User | None = None, audience: int | Iterable[Recipient] = 1, 
     links = Mailing.recipients.through
     links.objects.bulk_create(links(mailing_id=made.pk, recipient_id=person.pk) for person in people)
     return made
+
+
+def import_job(owner: User, content: str | bytes = "email\nanna@example.com\n", name: str = "people.csv") -> ImportJob:
+    """An import that waits for a person to tell what the columns are."""
+    file = BytesIO(content.encode() if isinstance(content, str) else content)
+    return work.receive(owner, name, file)
 
 
 def share(obj: Any, verb: str, *, to: Any) -> None:

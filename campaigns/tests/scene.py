@@ -35,7 +35,8 @@ def scene(owner: User | None = None, word: str = SECRET) -> Scene:
     mailing = factories.mailing(owner, [person], name=f"{word} mailing", message=message)
     attempt = lifecycle.launch(mailing, owner)
     MailingAttempt.objects.filter(pk=attempt.pk).update(server_response=f"{word} reason", errors=1)
-    attempt.logs.update(detail=f"{word} reply", status=MailingLog.Status.ERROR)
+    error = MailingLog.Status.ERROR
+    attempt.logs.update(detail=f"{word} reply", status=error, attention=error)
     LogEntry.objects.log_actions(owner.pk, [mailing, message, person], CHANGE, change_message=f"{word} change")
     attempt.refresh_from_db()
     mailing.refresh_from_db()

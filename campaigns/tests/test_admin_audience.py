@@ -35,7 +35,8 @@ def client(operator: User) -> Client:
 
 def save(client: Client, mailing: Mailing, **changes: Any) -> Any:
     empty = {"start_at_0": "", "start_at_1": "", "end_at_0": "", "end_at_1": "", "repetition": "once"}
-    data = {"name": mailing.name, "message": mailing.message_id, **empty, **changes}
+    version = Mailing.objects.values_list("version", flat=True).get(pk=mailing.pk)
+    data = {"name": mailing.name, "message": mailing.message_id, "version": version, **empty, **changes}
     return client.post(reverse("admin:campaigns_mailing_change", args=[mailing.pk]), data)
 
 
@@ -220,7 +221,7 @@ def test_the_question_carries_the_selection(operator: User, client: Client) -> N
 
 def test_a_recipient_can_not_be_given_away_by_a_forged_post(operator: User, stranger: User, client: Client) -> None:
     mine = factories.recipient(operator, "anna@example.com")
-    data = {"email": "anna@example.com", "full_name": "Anna", "attributes": "{}", "owner": stranger.pk}
+    data = {"email": "anna@example.com", "full_name": "Anna", "attributes": "{}", "version": 1, "owner": stranger.pk}
     client.post(f"{CHANGELIST}{mine.pk}/change/", data)
     mine.refresh_from_db()
     assert (mine.full_name, mine.owner) == ("Anna", operator)
@@ -238,7 +239,7 @@ def test_an_address_that_is_there_in_other_letter_case_is_refused_with_a_sentenc
 def test_an_address_is_not_changed_to_one_that_is_there(operator: User, client: Client) -> None:
     factories.recipient(operator, "anna@example.com")
     other = factories.recipient(operator, "bob@example.com")
-    data = {"email": "Anna@example.com", "full_name": "", "attributes": "{}"}
+    data = {"email": "Anna@example.com", "full_name": "", "attributes": "{}", "version": 1}
     assert client.post(f"{CHANGELIST}{other.pk}/change/", data).status_code == 200
     other.refresh_from_db()
     assert other.email == "bob@example.com"

@@ -428,7 +428,8 @@ def test_a_new_mailing_is_the_persons_own_draft(operator: User, client: Client) 
 def test_owner_and_state_can_not_be_posted(operator: User, client: Client) -> None:
     mailing = mailing_in(Status.DRAFT, operator)
     stranger = factories.user(OPERATOR)
-    data = form(message=mailing.message_id, owner=stranger.pk, status="running", next_run_at="2020-01-01 00:00")
+    forged = {"owner": stranger.pk, "status": "running", "next_run_at": "2020-01-01 00:00"}
+    data = form(message=mailing.message_id, version=mailing.version, **forged)
     client.post(f"{CHANGELIST}{mailing.pk}/change/", data)
     mailing.refresh_from_db()
     assert (mailing.name, mailing.owner, mailing.status, mailing.next_run_at) == ("Spring", operator, "draft", None)
@@ -500,7 +501,8 @@ def test_a_mailing_that_was_sent_is_not_deleted(operator: User, client: Client) 
 def save_start(client: Client, mailing: Mailing, start: datetime | None) -> None:
     local = ("", "") if start is None else (f"{start:%Y-%m-%d}", f"{start:%H:%M:%S}")
     form = {"name": mailing.name, "message": mailing.message_id, "start_at_0": local[0], "start_at_1": local[1]}
-    response = client.post(f"/admin/campaigns/mailing/{mailing.pk}/change/", {**form, "repetition": "once"})
+    data = {**form, "repetition": "once", "version": mailing.version}
+    response = client.post(f"/admin/campaigns/mailing/{mailing.pk}/change/", data)
     assert response.status_code == 302
 
 

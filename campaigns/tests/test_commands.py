@@ -24,7 +24,17 @@ from campaigns.tests.processes import running, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COMMANDS = ("run_scheduler", "run_worker", "send_due_mailings", "send_mailing", "seed_demo", "seed_managers", "serve")
+COMMANDS = (
+    "run_scheduler",
+    "run_worker",
+    "send_due_mailings",
+    "send_mailing",
+    "seed_demo",
+    "seed_managers",
+    "serve",
+    "import_recipients",
+    "run_import",
+)
 
 
 class Called:
@@ -274,9 +284,9 @@ def test_the_demo_takes_its_recipients_from_a_file(manage: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"name\nAnna\n", "no column “email”"),
+        (b"name\nAnna\n", "No column holds the e-mail addresses"),
         (b"email\nno address\n", "Line 2: “no address” is not a valid e-mail address."),
-        ("email,name\na@example.com,Zoë\n".encode("latin-1"), "UTF-8"),
+        (bytes(range(256)), "not a text"),
         (None, "No such file"),
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
@@ -11,7 +12,7 @@ from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.models.log import Status
-from campaigns.reports import progress
+from campaigns.reports import domains, pace, progress, replies, sparkline, timeline
 from campaigns.sending.ledger import audience, chunks, entries, resolution
 from campaigns.sending.ledger.entries import Entries, Settlement
 from campaigns.sending.ledger.lease import Lease
@@ -113,7 +114,7 @@ def test_mailings_that_are_due_or_over_are_found_among_the_scheduled_ones(millio
 
 def test_attempts_that_are_over_are_found_among_the_unfinished_ones(million: Million) -> None:
     scans = scans_of(resolution.end_overdue, "campaigns_mailingattempt")
-    assert indexes(scans) == {"attempt_one_at_a_time"}
+    assert indexes(scans) == {"attempt_unfinished"}
 
 
 # What people ask for
@@ -125,6 +126,48 @@ def test_progress_is_one_row_found_by_its_mailing(million: Million) -> None:
 
     assert not scans_of(ask)
     assert_by_index(scans_of(ask, "campaigns_mailingattempt"), "attempt_one_at_a_time")
+
+
+def test_the_course_of_a_run_is_found_by_its_attempt(million: Million) -> None:
+    running = progress.of_attempt(million.running).attempt
+    running.started_at = running.created_at
+    with connection.cursor() as cursor:
+        cursor.execute(TALLIES, {"running": running.pk, "ended": million.ended.pk})
+
+    def ask() -> None:
+        pace.of_attempt(running)
+        sparkline.of_attempt(running)
+
+    assert not scans_of(ask)
+    scans = scans_of(ask, "campaigns_tally")
+    assert scans
+    assert all("attempt_id" in scan.condition for scan in scans), scans
+
+
+TALLIES = """
+    INSERT INTO campaigns_tally (attempt_id, minute)
+    SELECT CASE WHEN n %% 50 = 0 THEN %(running)s ELSE %(ended)s END, now() - n * interval '1 minute'
+    FROM generate_series(1, 100000) n;
+    ANALYZE campaigns_tally"""
+
+
+def test_errors_are_grouped_by_what_their_index_finds(million: Million) -> None:
+    assert_by_index(scans_of(lambda: replies._grouped(million.ended)), BY_ATTENTION, BY_ID)
+
+
+def test_the_domains_of_an_attempt_are_counted_by_its_rows_alone(million: Million) -> None:
+    assert_by_index(scans_of(lambda: domains._counted(million.ended.pk)), BY_RECIPIENT)
+
+
+def test_the_rows_with_a_reply_are_found_by_their_attention(million: Million) -> None:
+    client = logged_in(with_role(million.owner, OPERATOR))
+    asked = f"attempt__id__exact={million.ended.pk}&status__exact=4&reply=550+no"
+    assert_by_index(scans_of(lambda: client.get(f"/admin/campaigns/mailinglog/?{asked}")), BY_ATTENTION)
+
+
+def test_the_past_of_a_mailing_is_found_by_its_attempts(million: Million) -> None:
+    scans = scans_of(lambda: list(timeline.of_mailing(million.mailing)[:10]), "campaigns_mailingattempt")
+    assert_by_index(scans, "campaigns_mailingattempt_mailing_id_24a498a6", "campaigns_mailingattempt_pkey")
 
 
 def test_what_failed_is_found_by_its_attention_and_opened_again(million: Million) -> None:

@@ -4,15 +4,16 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.roles import OPERATOR, role
-from campaigns.imports.recipients import import_file
-from campaigns.models import Mailing, Message, Recipient
+from campaigns.imports import work
+from campaigns.imports.errors import ImportRefused
+from campaigns.models import ImportJob, Mailing, Message, Recipient
+from campaigns.models.import_job import Mode
 
 OPERATORS = (("olga@example.com", "Olga Operator", "en"), ("oscar@example.com", "Oscar Operator", "en"))
 ADMIN = ("admin@example.com", "Ada Admin", "en")
@@ -92,10 +93,13 @@ class Command(BaseCommand):
 
     def _import(self, owner: User, file: Path) -> QuerySet[Recipient]:
         try:
-            return import_file(owner, file)
-        except (OSError, ValidationError) as error:
-            reason = error.messages[0] if isinstance(error, ValidationError) else error.strerror
+            job = _imported(owner, file)
+        except (OSError, ImportRefused) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise CommandError(f"{file} can not be imported: {reason}") from error
+        if wrong := [job.reason] if job.reason else job.problems:
+            raise CommandError(f"{file} can not be imported: {wrong[0]}")
+        return owner.recipients.all()
 
     def _reminder(self, owner: User) -> None:
         subject = "Your monthly reminder, {{ full_name }}"
@@ -125,3 +129,12 @@ class Command(BaseCommand):
             password = login["password"] or "(unchanged)"
             self.stdout.write(f"{login['role']:<10} {login['email']:<22} {password}")
         self.stdout.write(f"Mailing {mailing.pk} “{mailing}” is ready: manage.py send_mailing --id {mailing.pk}")
+
+
+def _imported(owner: User, path: Path) -> ImportJob:
+    with path.open("rb") as file:
+        job = work.receive(owner, path.name, file)
+    work.confirm_unseen(job, Mode.ADD_AND_UPDATE)
+    work.carry_out(job.pk, watched=False)  # the demonstration data are one transaction, which nobody else can see
+    job.refresh_from_db()
+    return job

@@ -6,9 +6,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from campaigns.models import MailingAttempt, Recipient
+from campaigns.models import Chunk, MailingAttempt, MailingLog, Recipient
 from campaigns.models.log import Status
-from campaigns.sending.ledger import tallies
+from campaigns.sending.ledger import passed_over, tallies
 from campaigns.sending.ledger.moves import finish
 
 # No recipient has a greater id.
@@ -28,19 +28,41 @@ def owners(mailing: int) -> list[int]:
 def count_newcomers(mailing: int) -> int:
     """How many of the audience no real attempt of the mailing has in its ledger (1,000,000 recipients: 1 s)."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_NEWCOMERS, {"mailing": mailing, "known": _real_attempts(mailing)})
+        cursor.execute(_COUNT_NEWCOMERS, {"mailing": mailing, "known": real_attempts(mailing)})
+        return int(cursor.fetchone()[0])
+
+
+def count_letters(mailing: int, *, new_only: bool = False) -> int:
+    """How many letters a launch would send now: an address once, and with `new_only` none to whom got one before.
+
+    Agrees with what expand() writes, without its skipped rows (100,000 recipients: 0.1 s).
+    """
+    known = real_attempts(mailing) if new_only else []
+    with connection.cursor() as cursor:
+        if not known:
+            cursor.execute(_COUNT_ADDRESSES, {"mailing": mailing})
+        elif len(among := owners(mailing)) == 1:
+            return count_newcomers(mailing)
+        else:
+            cursor.execute(_COUNT_NEW_ADDRESSES, {"mailing": mailing, "known": known, "owners": among})
         return int(cursor.fetchone()[0])
 
 
 def has_newcomers(mailing: int) -> bool:
     """Whether there is one at all; found at once among those who were imported last."""
+    return bool(last_newcomers(mailing, 1))
+
+
+def last_newcomers(mailing: int, most: int) -> list[int]:
+    """The newcomers who were imported last, at most so many."""
     with connection.cursor() as cursor:
-        cursor.execute(_LAST_NEWCOMER, {"mailing": mailing, "known": _real_attempts(mailing)})
-        return cursor.fetchone() is not None
+        cursor.execute(_LAST_NEWCOMERS, {"mailing": mailing, "known": real_attempts(mailing), "most": most})
+        return [recipient for (recipient,) in cursor.fetchall()]
 
 
-def _real_attempts(mailing: int, before: int = LAST) -> list[int]:
-    attempts = MailingAttempt.objects.real().filter(mailing=mailing, pk__lt=before)
+def real_attempts(mailing: int, before: int = LAST) -> list[int]:
+    """The attempts that have sent letters, and so know whom a launch to new recipients passes over."""
+    attempts = MailingAttempt.objects.real().begun().filter(mailing=mailing, pk__lt=before)
     return list(attempts.order_by("pk").values_list("pk", flat=True))
 
 
@@ -56,7 +78,7 @@ def expand(attempt: int, among: list[int], rows: int, chunk_rows: int) -> list[i
     if launched.expanded_at:
         return []
     upto = _end_of_slice(launched, rows)
-    known = _real_attempts(launched.mailing_id, before=attempt) if launched.new_only else []
+    known = real_attempts(launched.mailing_id, before=attempt) if launched.new_only else []
     which = {"attempt": attempt, "mailing": launched.mailing_id, "after": launched.expanded_to, "upto": upto}
     with connection.cursor() as cursor:
         # Foreign keys are checked with the INSERT, and not at the commit, when the counters are locked already:
@@ -73,6 +95,16 @@ def expand(attempt: int, among: list[int], rows: int, chunk_rows: int) -> list[i
     )
     tallies.add(attempt, Status.SKIPPED, skipped)
     return list(chunks)
+
+
+@transaction.atomic
+def write_test(attempt: int, recipient: int, address: str) -> int:
+    """Write the one row of a test: the recipient's, with the address that gets the letter; returns its chunk's id."""
+    launched = MailingAttempt.objects.get(pk=attempt)
+    row = MailingLog.objects.create(attempt=launched, recipient_id=recipient, email=address)
+    chunk = Chunk.objects.create(attempt=launched, first_id=row.pk, last_id=row.pk)
+    _expanded(launched, total=1, expanded_to=LAST, expanded_at=Now())
+    return chunk.pk
 
 
 def _end_of_slice(launched: MailingAttempt, rows: int) -> int:
@@ -100,33 +132,40 @@ WHERE mailing_id = %(mailing)s AND recipient_id > %(after)s ORDER BY recipient_i
 
 
 def _known(recipient: str) -> str:
-    # OFFSET 0 keeps the planner from a join: before there were statistics of the last attempt, one to 900,000 rows
-    # of it had not ended after ten minutes. The look-ups take 1 s.
-    return f"""EXISTS (
-        SELECT 1 FROM campaigns_mailinglog past
-        WHERE past.attempt_id = ANY(%(known)s::bigint[]) AND past.recipient_id = {recipient} OFFSET 0)"""
+    return passed_over.known(recipient, "%(known)s")
 
 
 _NEWCOMERS = f"""
 FROM campaigns_mailing_recipients m WHERE m.mailing_id = %(mailing)s AND NOT {_known("m.recipient_id")}
 """
 _COUNT_NEWCOMERS = f"SELECT count(*) {_NEWCOMERS}"
-_LAST_NEWCOMER = f"SELECT m.recipient_id {_NEWCOMERS} ORDER BY m.recipient_id DESC LIMIT 1"
+_LAST_NEWCOMERS = f"SELECT m.recipient_id {_NEWCOMERS} ORDER BY m.recipient_id DESC LIMIT %(most)s"
+
+_COUNT_ADDRESSES = """
+SELECT count(*) FROM (
+    SELECT FROM campaigns_mailing_recipients m JOIN campaigns_recipient r ON r.id = m.recipient_id
+    WHERE m.mailing_id = %(mailing)s GROUP BY lower(r.email)
+) address
+"""
+# An address is not new either when it got the letter as a recipient who is in the audience no more.
+_COUNT_NEW_ADDRESSES = f"""
+SELECT count(*) FROM (
+    SELECT lower(r.email) AS email
+    FROM campaigns_mailing_recipients m JOIN campaigns_recipient r ON r.id = m.recipient_id
+    WHERE m.mailing_id = %(mailing)s GROUP BY lower(r.email) HAVING NOT bool_or({_known("r.id")}) OFFSET 0
+) address WHERE NOT EXISTS (
+    SELECT FROM campaigns_recipient other
+    WHERE other.owner_id = ANY(%(owners)s::bigint[]) AND lower(other.email) = address.email AND {_known("other.id")}
+)
+"""
 
 # Every table is bounded by the slice: whatever the planner thinks of it, a slice costs no more than itself. OFFSET 0
 # has `repeated` worked out once for each row, and not wherever it is used.
 _EXPAND = f"""
 WITH slice AS (
     SELECT r.id, r.email,
-           cardinality(%(owners)s::bigint[]) > 1 AND EXISTS (
-               SELECT 1 FROM campaigns_recipient other
-               WHERE other.owner_id = ANY(array_remove(%(owners)s::bigint[], r.owner_id))
-                 AND lower(other.email) = lower(r.email)
-                 AND (other.id < r.id AND EXISTS (
-                          SELECT 1 FROM campaigns_mailing_recipients too
-                          WHERE too.mailing_id = %(mailing)s AND too.recipient_id = other.id)
-                      OR {_known("other.id")})
-           ) AS repeated
+           cardinality(%(owners)s::bigint[]) > 1
+             AND {passed_over.repeated("r", "%(mailing)s", "%(owners)s", "%(known)s")} AS repeated
     FROM campaigns_mailing_recipients m JOIN campaigns_recipient r ON r.id = m.recipient_id
     WHERE m.mailing_id = %(mailing)s AND m.recipient_id > %(after)s AND m.recipient_id <= %(upto)s
       AND r.id > %(after)s AND r.id <= %(upto)s

@@ -28,9 +28,14 @@ class Ready(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """What was found, and when: the attempt's status, how many rows are open, and when a deferred one is due."""
+    """What was found, and when.
+
+    The attempt's status and until when its letters are held back, how many rows are open, and when a deferred one is
+    due.
+    """
 
     status: str
+    held_until: datetime | None
     open: int
     retry_at: datetime | None
     now: datetime
@@ -69,9 +74,10 @@ WITH found AS (
     RETURNING c.id, c.lease, c.attempt_id, c.first_id, c.last_id, found.in_flight
 ), started AS (
     UPDATE campaigns_mailingattempt a SET status = 'running', started_at = coalesce(a.started_at, now())
-    FROM taken WHERE a.id = taken.attempt_id AND a.status = 'queued'
+    FROM taken WHERE a.id = taken.attempt_id AND a.status = 'queued' AND coalesce(a.held_until <= now(), true)
 )
-SELECT t.id, t.lease, t.attempt_id, t.first_id, t.last_id, a.status IN ('queued', 'running'), t.in_flight
+SELECT t.id, t.lease, t.attempt_id, t.first_id, t.last_id,
+       a.status IN ('queued', 'running') AND coalesce(a.held_until <= now(), true), t.in_flight
 FROM taken t JOIN campaigns_mailingattempt a ON a.id = t.attempt_id
 """
 
@@ -120,10 +126,10 @@ def close(lease: Lease) -> Closed | None:
     What a cancelled attempt has left open is cancelled first.
     """
     held = Chunk.objects.filter(pk=lease.chunk, lease=lease.number, closed_at=None).select_for_update(of=("self",))
-    found = held.values_list("attempt__status", Now()).first()
+    found = held.values_list("attempt__status", "attempt__held_until", Now()).first()
     if found is None:
         return None
-    status, now = found
+    status, held_until, now = found
     if status == AttemptStatus.CANCELLED:
         _cancel_open(lease)
     rows = _rows(lease).filter(status__in=MailingLog.OPEN)
@@ -131,7 +137,21 @@ def close(lease: Lease) -> Closed | None:
     if not left["open"]:
         Chunk.objects.filter(pk=lease.chunk).update(closed_at=Now(), in_flight=[])
         finish(lease.attempt)
-    return Closed(status, now=now, **left)
+    return Closed(status, held_until, now=now, **left)
+
+
+@transaction.atomic
+def fail(lease: Lease, reason: str) -> None:
+    """End the chunk's rows that are ready as ERROR with the reason, and close it; nothing, if the lease is lost.
+
+    The chunk is taken anew: a letter of it that somebody still has in hand can not be marked any more, and one that
+    was marked becomes UNCONFIRMED.
+    """
+    held = Chunk.objects.filter(pk=lease.chunk, lease=lease.number).select_for_update()
+    again = take(lease.chunk) if held.exists() else None
+    if again:
+        _settle(again, [Settlement(row.to.row, Status.ERROR, reason, row.tries) for row in ready(again)])
+        close(again)
 
 
 def _cancel_open(lease: Lease) -> None:

@@ -9,9 +9,10 @@ from campaigns.models import Mailing, MailingAttempt
 @transaction.atomic
 def pause(attempt: int, reason: str = "") -> bool:
     """Hold the attempt: no row is put in flight until it is resumed. False: it was neither queued nor running."""
-    if not MailingAttempt.objects.filter(pk=attempt).pause(reason):
+    this = MailingAttempt.objects.filter(pk=attempt)
+    if not this.pause(reason):
         return False
-    Mailing.objects.filter(attempts=attempt).move(Mailing.Status.PAUSED, of=(Mailing.Status.RUNNING,))
+    Mailing.objects.filter(attempts__in=this.real()).move(Mailing.Status.PAUSED, of=(Mailing.Status.RUNNING,))
     return True
 
 

@@ -1,5 +1,6 @@
 """Letters for a person to look at: composed and frozen by what sends them, and read back from their bytes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -45,10 +46,19 @@ def of_message(message: Message, recipient: Recipient | None, mailing: Mailing |
 
     The numbers that a launch gives (the attempt's, the row's, the key in the Message-ID) are 0 in it.
     """
-    launched = _as_if_launched(message, mailing)
-    if recipient is None:
-        return _composed(launched, _sample(launched), timezone.now())
-    return _composed(launched, _addressee(0, recipient.email, recipient), timezone.now())
+    return writer(message, mailing)(recipient)
+
+
+def writer(message: Message, mailing: Mailing | None = None) -> Callable[[Recipient | None], Preview]:
+    """of_message() for several recipients: the content is frozen once. It and what it returns raise NoLetter."""
+    launched = as_if_launched(message, mailing)
+
+    def write(recipient: Recipient | None) -> Preview:
+        if recipient is None:
+            return _composed(launched, _sample(launched), timezone.now())
+        return _composed(launched, _addressee(0, recipient.email, recipient), timezone.now())
+
+    return write
 
 
 def as_sent(attempt: MailingAttempt, row: MailingLog | None) -> Preview:
@@ -63,7 +73,8 @@ def as_sent(attempt: MailingAttempt, row: MailingLog | None) -> Preview:
     return _composed(attempt, _addressee(row.pk, row.email, recipient), row.settled_at or attempt.created_at)
 
 
-def _as_if_launched(message: Message, mailing: Mailing | None) -> MailingAttempt:
+def as_if_launched(message: Message, mailing: Mailing | None) -> MailingAttempt:
+    """The attempt that a launch would write now, with its content frozen, and not saved. Raises NoLetter."""
     try:
         frozen = content.freeze(message)
     except content.NotFrozen as error:

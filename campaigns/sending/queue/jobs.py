@@ -79,24 +79,27 @@ def _expand_next(attempt: int, among: list[int], request_id: str, user_email: st
     return MailingAttempt.objects.filter(pk=attempt, expanded_at=None).exists()
 
 
-def enqueue(chunks: Iterable[int], request_id: str, user_email: str, *, urgent: bool = False) -> None:
+def enqueue(
+    chunks: Iterable[int], request_id: str, user_email: str, *, urgent: bool = False, held_until: datetime | None = None
+) -> None:
     """Have the chunks delivered; part of the caller's transaction. Enqueueing a chunk twice does no harm.
 
-    With `urgent`, a delivery that is planned for later does not hold this one up.
+    With `urgent`, a delivery that is planned for later does not hold this one up. With `held_until`, none begins
+    before.
     """
     priority = URGENT if urgent else 0
     jobs = [
-        chunk_job(chunk, priority=priority).make_new_job(chunk=chunk, request_id=request_id, user_email=user_email)
+        chunk_job(chunk, held_until, priority).make_new_job(chunk=chunk, request_id=request_id, user_email=user_email)
         for chunk in chunks
     ]
     if jobs:
         _manager().batch_defer_jobs(jobs)
 
 
-def enqueue_expansion(attempt: int, request_id: str, user_email: str) -> None:
-    """Have the audience written by a worker; part of the caller's transaction."""
-    job = expansion_job(attempt).make_new_job(attempt=attempt, request_id=request_id, user_email=user_email)
-    _manager().batch_defer_jobs([job])
+def enqueue_expansion(attempt: int, request_id: str, user_email: str, *, held_until: datetime | None = None) -> None:
+    """Have the audience written by a worker, not before `held_until`; part of the caller's transaction."""
+    job = expansion_job(attempt, held_until)
+    _manager().batch_defer_jobs([job.make_new_job(attempt=attempt, request_id=request_id, user_email=user_email)])
 
 
 def _manager() -> JobManager:
@@ -104,8 +107,8 @@ def _manager() -> JobManager:
     return JobManager(DjangoConnector())
 
 
-def expansion_job(attempt: int) -> JobDeferrer:
-    return expand_attempt.configure(lock=f"attempt:{attempt}")
+def expansion_job(attempt: int, at: datetime | None = None) -> JobDeferrer:
+    return expand_attempt.configure(lock=f"attempt:{attempt}", schedule_at=at)
 
 
 def chunk_job(chunk: int, at: datetime | None = None, priority: int = 0) -> JobDeferrer:

@@ -17,7 +17,7 @@ from procrastinate.jobs import Status as JobStatus
 from campaigns.sending.engine import Engine
 from campaigns.sending.ledger import chunks, resolution
 from campaigns.sending.queue import heartbeat
-from campaigns.sending.queue.jobs import QUEUE, chunk_job
+from campaigns.sending.queue.jobs import chunk_job
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Sweep:
         While the database was away nobody could. When it is back, the living ones have as long as ever.
         """
         began, timeout = monotonic(), settings.STALLED_WORKER_SECONDS
-        stalled = list(await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=timeout))
+        stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=timeout))
         self._note_a_break(began)
         return stalled if began - self._answering_since > timeout else []
 
@@ -103,7 +103,7 @@ FROM campaigns_chunk c
 JOIN campaigns_mailingattempt a ON a.id = c.attempt_id
 LEFT JOIN accounts_user u ON u.id = a.triggered_by_id
 WHERE c.closed_at IS NULL AND a.finished_at IS NULL AND a.status <> 'paused'
-  AND a.created_at < now() - interval '10 seconds'
+  AND a.created_at < now() - interval '10 seconds' AND coalesce(a.held_until <= now(), true)
   AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
                   WHERE j.lock = 'chunk:' || c.id AND j.status IN ('todo', 'doing'))
 ORDER BY c.id LIMIT 1000

@@ -21,6 +21,9 @@ from campaigns.sending.queue.sweep import Sweep
 
 logger = logging.getLogger(__name__)
 
+# What a worker takes jobs from, and how many at a time. An import runs in a process of its own, one for each worker.
+QUEUES = {QUEUE: CONCURRENCY, "imports": 1}
+
 
 def run(until: Callable[[], bool] | None = None) -> None:
     """Work until SIGTERM or Ctrl-C, or until `until()`, asked a few times a second, is true.
@@ -100,12 +103,28 @@ async def _work(engine: Engine, stop: asyncio.Event) -> None:
 async def _worker(engine: Engine) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Task[None]]]:
     with app.replace_connector(cast(DjangoConnector, app.connector).get_worker_connector()):
         async with app.open_async():
-            worker = asyncio.create_task(
-                app.run_worker_async(
-                    queues=[QUEUE],
-                    concurrency=CONCURRENCY,
-                    additional_context={"engine": engine},
-                    install_signal_handlers=False,
-                )
-            )
+            worker = asyncio.create_task(_take_jobs(engine))
             yield worker, asyncio.create_task(Sweep(engine).forever())
+
+
+async def _take_jobs(engine: Engine) -> None:
+    """Jobs of each queue beside those of the others: a queue that is full holds up none."""
+    takers = [asyncio.create_task(_take_from(engine, *queue)) for queue in QUEUES.items()]
+    try:
+        await asyncio.wait(takers, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for taker in takers:
+            taker.cancel()
+        ends = await asyncio.gather(*takers, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
+
+
+async def _take_from(engine: Engine, queue: str, concurrency: int) -> None:
+    await app.run_worker_async(
+        queues=[queue],
+        concurrency=concurrency,
+        additional_context={"engine": engine},
+        install_signal_handlers=False,
+    )

@@ -1,0 +1,204 @@
+"""The imports: where each stands, and what comes next."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from backoffice import correlation
+from campaigns import access
+from campaigns.admin.base import ReadOnlyOfMailing, person, record
+from campaigns.admin.import_forms import ColumnsForm
+from campaigns.imports import jobs, refusals, storage, work
+from campaigns.imports.errors import ImportRefused
+from campaigns.imports.jobs import Caller
+from campaigns.models import ImportJob
+
+COLOURS = {
+    ImportJob.State.UPLOADED: "default",
+    ImportJob.State.CHECKING: "primary",
+    ImportJob.State.PREVIEWED: "info",
+    ImportJob.State.RUNNING: "primary",
+    ImportJob.State.DONE: "success",
+    ImportJob.State.FAILED: "danger",
+    ImportJob.State.CANCELLED: "default",
+}
+# What became, or would become, of the rows: counter, word, colour.
+FIGURES = (
+    ("added", gettext_lazy("New"), "success"),
+    ("changed", gettext_lazy("Changed"), "info"),
+    ("unchanged", gettext_lazy("Unchanged"), "default"),
+    ("passed_over", gettext_lazy("Passed over by the mode"), "default"),
+    ("duplicates", gettext_lazy("Repeated in the file"), "warning"),
+    ("refused", gettext_lazy("Refused"), "danger"),
+)
+DELIMITERS = {
+    ",": gettext_lazy("commas"),
+    ";": gettext_lazy("semicolons"),
+    "\t": gettext_lazy("tabs"),
+}
+_OF_ROWS = {name: (word, colour) for name, word, colour in FIGURES}
+
+
+@admin.register(ImportJob)
+class ImportJobAdmin(ReadOnlyOfMailing):
+    list_display = ("name", "state_badge", "total", "added", "changed", "refused", "owner", "created_at")
+    list_select_related = ("owner",)
+    list_filter_submit = True
+    search_fields = ("name",)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, ImportJob) else []
+        return [("state", ChoicesDropdownFilter), *owner]
+
+    @display(description=gettext_lazy("state"), ordering="state", label=COLOURS)
+    def state_badge(self, job: ImportJob) -> tuple[str, str]:
+        return job.state, job.get_state_display()
+
+    def get_urls(self) -> list[URLPattern]:
+        pages: dict[str, Callable[..., HttpResponseBase]] = {
+            "choose": self.choose_view,
+            "confirm": self.confirm_view,
+            "cancel": self.cancel_view,
+            "progress": self.progress_view,
+            "refused": self.refused_view,
+        }
+        own = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"campaigns_importjob_{name}")
+            for name, view in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of one import, whatever it waits for."""
+        if request.method != "GET":
+            return HttpResponseNotAllowed(["GET"])
+        job = self.get_object(request, object_id)
+        return self._page(request, job, ColumnsForm(job))
+
+    def choose_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The columns are told; the rows are counted."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        job = self._own(request, object_id)
+        form = ColumnsForm(job, request.POST)
+        if not form.is_valid():
+            return self._page(request, job, form)
+        mapping, mode = form.mapping, form.cleaned_data["mode"]
+        return self._done(request, job, lambda caller: jobs.choose(job, mapping, mode, caller))
+
+    def confirm_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        job = self._own(request, object_id)
+        return self._done(request, job, lambda caller: jobs.confirm(job, person(request), caller), _("Confirmed."))
+
+    def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        job = self._own(request, object_id)
+        return self._done(request, job, lambda _caller: work.cancel(job), _("Cancelled."))
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        job = self.get_object(request, object_id)
+        response = render(request, "campaigns/import_progress.html", _progress(job))
+        if not job.under_way:
+            response.headers["HX-Refresh"] = "true"
+        return response
+
+    def refused_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
+        """The refused rows as a CSV file, with their lines and reasons, read from the file once more."""
+        job = self.get_object(request, object_id)
+        if not storage.is_kept(job):
+            raise Http404
+        response = StreamingHttpResponse(_csv(refusals.table(job)), content_type="text/csv; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="refused-{job.pk}.csv"'
+        return response
+
+    def _own(self, request: HttpRequest, object_id: str) -> ImportJob:
+        """The import, if the person may go on with it. Raises Http404."""
+        job: ImportJob = self.get_object(request, object_id)
+        if not access.can(request.user, "change", job):
+            raise Http404
+        return job
+
+    def _done(
+        self, request: HttpRequest, job: ImportJob, deed: Callable[[Caller], None], sentence: str = ""
+    ) -> HttpResponse:
+        try:
+            deed(Caller(correlation.request_id.get(), person(request).email))
+        except ImportRefused as error:
+            messages.error(request, str(error))
+        else:
+            if sentence:
+                record(request, job, sentence)
+        return HttpResponseRedirect(reverse("admin:campaigns_importjob_change", args=[job.pk]))
+
+    def _page(self, request: HttpRequest, job: ImportJob, form: ColumnsForm) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            **_progress(job),
+            "title": job.name,
+            "opts": self.opts,
+            "original": job,
+            "form": form,
+            "media": self.media + form.media,
+            "may": access.can(request.user, "change", job),
+            "kept": storage.is_kept(job),
+            "layout": _layout(job),
+            "preview": [_as_shown(row) for row in job.preview],
+        }
+        return TemplateResponse(request, "campaigns/import_job.html", context)
+
+
+def _progress(job: ImportJob) -> dict[str, Any]:
+    seconds = (timezone.now() - job.work_began_at).total_seconds() if job.work_began_at else 0
+    figures = [(word, getattr(job, name), colour) for name, word, colour in FIGURES]
+    return {
+        "job": job,
+        "colour": COLOURS[ImportJob.State(job.state)],
+        "rate": int(job.rows_done / seconds) if seconds >= 1 else 0,
+        "figures": [figure for figure in figures if figure[1]],
+    }
+
+
+def _layout(job: ImportJob) -> str:
+    if job.layout["kind"] == "xlsx":
+        return "XLSX"
+    return f"{job.layout['encoding'].upper()}, {DELIMITERS.get(job.layout['delimiter'], job.layout['delimiter'])}"
+
+
+def _as_shown(row: dict[str, Any]) -> dict[str, Any]:
+    word, colour = _OF_ROWS[row["verdict"]]
+    return {**row, "word": word, "colour": colour}
+
+
+def _csv(rows: Iterator[list[str]]) -> Iterator[str]:
+    yield "\N{BYTE ORDER MARK}"  # or Excel takes it for another encoding
+    for row in rows:
+        buffer = io.StringIO()
+        csv.writer(buffer).writerow(row)
+        yield buffer.getvalue()

@@ -1,0 +1,43 @@
+"""How far an attempt is, drawn in a row: what came to which end, and the figures beside it."""
+
+from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.models import MailingAttempt
+from campaigns.reports.progress import OUTCOMES
+
+
+def meter(attempt: MailingAttempt) -> SafeString:
+    """The attempt's bar with its figures."""
+    return format_html('<span class="autosend-meter">{}<small>{}</small></span>', bar(attempt), figures(attempt))
+
+
+def bar(attempt: MailingAttempt) -> SafeString:
+    """A bar of what came to which end; the figures tell the same to who does not see it."""
+    counts = [(getattr(attempt, name), colour) for name, _label, colour in OUTCOMES]
+    starts = [sum(count for count, _colour in counts[:place]) for place in range(len(counts))]
+    parts = ((colour, start, count) for start, (count, colour) in zip(starts, counts, strict=True) if count)
+    return format_html(
+        '<svg viewBox="0 0 {} 1" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        max(1, attempt.total),
+        format_html_join("", '<rect class="autosend-{}" x="{}" width="{}" height="1"></rect>', parts),
+    )
+
+
+def figures(attempt: MailingAttempt) -> str:
+    """How many of how many, and what went wrong."""
+    done = attempt.dry_runs if attempt.dry_run else attempt.sent
+    sentence = _("%(count)s of %(total)s composed") if attempt.dry_run else _("%(count)s of %(total)s sent")
+    parts = [sentence % {"count": _number(done), "total": _number(attempt.total)}]
+    if attempt.errors:
+        parts.append(ngettext("%s error", "%s errors", attempt.errors) % _number(attempt.errors))
+    if attempt.unconfirmed:
+        parts.append(_("%s unconfirmed") % _number(attempt.unconfirmed))
+    return ", ".join(parts)
+
+
+def _number(value: int) -> str:
+    return number_format(value, force_grouping=True)

@@ -1,0 +1,53 @@
+"""What has become of a mailing so far: its attempts, and who did what when."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+
+from campaigns.admin.attempt_list import STATUS_COLOURS
+from campaigns.admin.progress import Watching
+from campaigns.models import Mailing, MailingAttempt
+from campaigns.reports import progress, timeline
+
+PER_PAGE = 10
+
+
+class MailingRuns(Watching):
+    """Gives the page of a mailing its run, its attempts and its timeline."""
+
+    change_form_outer_before_template = "campaigns/mailing_summary.html"
+    change_form_outer_after_template = "campaigns/mailing_past.html"
+
+    def progress_of(self, obj: Mailing) -> progress.Progress:
+        return progress.of_mailing(obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        parts = (("attempts", self.attempts_view), ("timeline", self.timeline_view))
+        return [
+            *(
+                path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"campaigns_mailing_{name}")
+                for name, view in parts
+            ),
+            *super().get_urls(),
+        ]
+
+    def attempts_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A page of the mailing's attempts; tests are none."""
+        mailing: Mailing = self.watched(request, object_id)
+        attempts = mailing.attempts.filter(test=False).select_related("triggered_by").defer("body", "body_html")
+        page = Paginator(attempts, PER_PAGE).get_page(request.GET.get("page"))
+        rows = [(attempt, STATUS_COLOURS[MailingAttempt.Status(attempt.status)]) for attempt in page]
+        return _part(request, "attempts", {"page": page, "rows": rows})
+
+    def timeline_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A page of what happened."""
+        mailing: Mailing = self.watched(request, object_id)
+        page = Paginator(timeline.of_mailing(mailing), PER_PAGE).get_page(request.GET.get("page"))
+        return _part(request, "timeline", {"page": page, "events": timeline.events(list(page))})
+
+
+def _part(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+    return render(request, f"campaigns/mailing_{name}.html", {**context, "part": f"mailing-{name}"})

@@ -1,0 +1,23 @@
+"""What can be wrong with a file or a row. Each carries a sentence for the person who brought it."""
+
+from django.utils.translation import gettext as _
+
+
+class ImportRefused(Exception):
+    """The import can not be done, or not now."""
+
+
+class UnusableFile(ImportRefused):
+    """Nothing of the file can be imported."""
+
+
+class UnusableRow(Exception):
+    """This row can not be imported; the others can."""
+
+
+class Interrupted(Exception):
+    """The import was cancelled, or another process has taken it; nothing of it is written."""
+
+
+def in_line(line: int, sentence: str) -> str:
+    return _("Line %(line)s: %(what)s") % {"line": line, "what": sentence}

@@ -1,0 +1,99 @@
+"""The audience, read as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet
+from django.db.models.expressions import Combinable, RawSQL
+from django.db.models.functions import Lower
+
+from campaigns.models import Mailing, Recipient
+from campaigns.sending.ledger import audience, passed_over
+
+# As the conditions of the ledger name a row of it.
+_RECIPIENT = Recipient._meta.db_table
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who would get a letter by a launch now, and who not, because somebody before them has the same address.
+
+    `counts` says by name for how many of the letters each condition holds, `heaviest` what is the greatest weight
+    among them, and `changed_at` when one of the recipients was changed last.
+    """
+
+    letters: QuerySet[Recipient]
+    repeated: QuerySet[Recipient]
+    total: int
+    passed_over: int
+    counts: dict[str, int]
+    heaviest: int
+    changed_at: datetime | None
+
+
+def read(mailing: Mailing, conditions: Mapping[str, Q], weight: Combinable, *, new_only: bool) -> Audience:
+    """Read all of it in one statement; where it has several owners' recipients, compare their addresses, too."""
+    known = audience.real_attempts(mailing.pk) if new_only else []
+    everybody = _everybody(mailing, known)
+    read = everybody.aggregate(
+        heaviest=Max(weight), changed_at=Max("updated_at"), several=Max("owner") - Min("owner"), **_counts(conditions)
+    )
+    # Nobody has an address twice.
+    repeated = _repeated(mailing, everybody, known) if known or read["several"] else []
+    others = everybody.filter(pk__in=repeated)
+    twice = others.aggregate(**_counts(conditions))
+    total, *counts = (read[name] - twice[name] for name in twice)
+    return Audience(
+        letters=everybody.exclude(pk__in=repeated),
+        repeated=others,
+        total=total,
+        passed_over=len(repeated),
+        counts=dict(zip(conditions, counts, strict=True)),
+        heaviest=read["heaviest"] or 0,
+        changed_at=read["changed_at"],
+    )
+
+
+def without_row(recipients: QuerySet[Recipient], attempt: int) -> QuerySet[Recipient]:
+    """Those of them whom the attempt does not have in its ledger."""
+    return recipients.exclude(_condition(passed_over.known(f"{_RECIPIENT}.id", _array([attempt]))))
+
+
+def _everybody(mailing: Mailing, known: list[int]) -> QuerySet[Recipient]:
+    everybody = Recipient.objects.filter(mailings=mailing).order_by("pk")
+    return everybody.exclude(_condition(passed_over.known(f"{_RECIPIENT}.id", _array(known)))) if known else everybody
+
+
+def _repeated(mailing: Mailing, everybody: QuerySet[Recipient], known: list[int]) -> list[int]:
+    """Who is passed over, by their ids.
+
+    The ledger's rule looks for the others of each: it is asked only of those whose address is there twice, which one
+    reading finds.
+    """
+    owners = audience.owners(mailing.pk)
+    if len(owners) == 1:
+        return []
+    among = Recipient.objects.filter(owner__in=owners) if known else everybody
+    by_address = among.order_by().values(address=Lower("email")).annotate(count=Count("pk"))
+    twice = list(by_address.filter(count__gt=1).values_list("address", flat=True))
+    alike = everybody.alias(address=Lower("email")).filter(owner__in=owners, address__in=twice)
+    rule = passed_over.repeated(_RECIPIENT, str(mailing.pk), _array(owners), _array(known))
+    candidates = Recipient.objects.filter(pk__in=list(alike.values_list("pk", flat=True)))
+    return list(candidates.filter(_condition(rule)).values_list("pk", flat=True))
+
+
+def _counts(conditions: Mapping[str, Q]) -> dict[str, Any]:
+    counts = (Count("pk", filter=condition) for condition in conditions.values())
+    return {"total": Count("pk")} | {f"count_{number}": count for number, count in enumerate(counts)}
+
+
+def _condition(sql: str) -> RawSQL:
+    return RawSQL(sql, (), output_field=BooleanField())  # noqa: S611 - nothing but numbers of ours is put into it
+
+
+def _array(ids: list[int]) -> str:
+    return f"'{{{','.join(map(str, ids))}}}'"

@@ -1,0 +1,26 @@
+"""How many there are, counted up to a limit: counting 20,000 visible rows takes 50–150 ms, up to the limit 1 ms."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.formats import number_format
+
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many, or `more` than so many."""
+
+    number: int
+    more: bool = False
+
+    def __str__(self) -> str:
+        return number_format(self.number, force_grouping=True) + ("+" if self.more else "")
+
+
+def up_to_most(queryset: QuerySet[Any]) -> Count:
+    """The number of rows, of which at the most one more than MOST are read."""
+    found = queryset.order_by().values("pk")[: MOST + 1].count()
+    return Count(min(found, MOST), found > MOST)

@@ -1,0 +1,75 @@
+"""manage.py import_recipients: what it does, says, and exits with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from campaigns.models import ImportJob
+from campaigns.tests import factories
+from campaigns.tests.importing import FILES, stored
+from campaigns.tests.test_commands import manage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["manage"]
+
+
+@pytest.fixture
+def owner() -> User:
+    return factories.user("operator")
+
+
+def test_a_file_is_imported_for_its_owner(owner: User, manage: Any) -> None:
+    called = manage("import_recipients", FILES / "mailchimp.csv", "--owner", owner.email.upper())
+    assert (called.status, called.out) == (0, "Imported: 2 total, 2 added\n")
+    assert [row[1] for row in stored(owner)] == ["Anna Berg", "Bob"]
+
+
+def test_refused_rows_are_told_with_their_lines(owner: User, manage: Any) -> None:
+    called = manage("import_recipients", FILES / "nul.csv", "--owner", owner.email, "--json")
+    assert called.status == 1
+    assert "Line 2: the row has NUL characters in it." in called.err
+    assert json.loads(called.out) == {
+        "total": 2,
+        "added": 1,
+        "changed": 0,
+        "unchanged": 0,
+        "passed_over": 0,
+        "duplicates": 0,
+        "refused": 1,
+    }
+
+
+def test_a_dry_run_tells_and_leaves_nothing(owner: User, manage: Any) -> None:
+    called = manage("import_recipients", FILES / "mailchimp.csv", "--owner", owner.email, "--dry-run")
+    assert (called.status, called.out) == (0, "Would be: 2 total, 2 added\n")
+    assert stored(owner) == []
+    assert not ImportJob.objects.exists()
+
+
+def test_a_mode_can_be_given(owner: User, manage: Any) -> None:
+    called = manage("import_recipients", FILES / "mailchimp.csv", "--owner", owner.email, "--mode", "update")
+    assert called.out == "Imported: 2 total, 2 passed over\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("empty.csv", "The file is empty."),
+        ("no-addresses.csv", "No column holds the e-mail addresses"),
+        ("unterminated-quote.csv", "Line 3: the quotation mark"),
+        ("nothing.csv", "No such file"),
+    ],
+)
+def test_a_file_that_can_not_be_used_is_a_sentence(name: str, sentence: str, owner: User, manage: Any) -> None:
+    called = manage("import_recipients", FILES / name, "--owner", owner.email)
+    assert called.status == 2
+    assert sentence in called.err
+    assert "Traceback" not in called.err
+
+
+def test_an_owner_who_is_not_there_is_a_sentence(manage: Any, tmp_path: Path) -> None:
+    called = manage("import_recipients", tmp_path, "--owner", "nobody@office.example")
+    assert (called.status, called.err) == (2, "CommandError: There is no user nobody@office.example.\n")

@@ -1,0 +1,158 @@
+"""One way to bring recipients in, timed: ways_in.py NAME ROWS FOLDER. The last line that it writes is JSON."""
+
+import csv
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import django  # noqa: E402
+
+django.setup()
+
+import tablib  # noqa: E402
+from django.core.validators import validate_email  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
+from import_export import resources  # noqa: E402
+from process import peak_mb  # noqa: E402
+
+from accounts.models import User  # noqa: E402
+from campaigns.imports import work  # noqa: E402
+from campaigns.models import ImportJob, Recipient  # noqa: E402
+from campaigns.models.import_job import Mode  # noqa: E402
+
+NAMES = ["Anna Smith", "Bob Müller", "Chloé O'Neil", "Фёдор Коваленко", "Ewa Łoś"]
+
+
+def people(rows: int) -> Iterator[List[str]]:
+    """In no order, as files are; one in a hundred stands there twice, one has no valid address."""
+    for number in range(rows):
+        known = number * 7_919 % rows if number % 100 else (number // 100) * 7_919 % rows
+        email = f"user{known}@example.com" if number % 100 != 50 else f"user {known}"
+        yield [email, NAMES[number % len(NAMES)], "", "Berlin"]
+
+
+def pure_copy(owner: User, file: Path) -> Callable[[], None]:
+    """The rows as they are stored, without a look at them: the limit."""
+    now = timezone.now().isoformat()
+    good = {row["email"]: row for row in _rows(file) if "@" in row["email"]}
+
+    def copy() -> None:
+        columns = "owner_id, email, full_name, comment, attributes, version, created_at, updated_at"
+        with connection.cursor() as cursor, cursor.copy(f"COPY campaigns_recipient ({columns}) FROM STDIN") as rows:
+            lines: List[str] = []
+            for row in good.values():
+                lines.append(
+                    f'{owner.pk}\t{row["email"]}\t{row["full_name"]}\t\t{{"city":"Berlin"}}\t1\t{now}\t{now}\n'
+                )
+                if len(lines) == 2000:
+                    rows.write("".join(lines))
+                    lines.clear()
+            rows.write("".join(lines))
+
+    return copy
+
+
+def autosend(owner: User, file: Path) -> Callable[[], None]:
+    """The product: from the file on disk to the recipients, with the bytes kept and the progress told."""
+
+    def run() -> None:
+        with file.open("rb") as opened:
+            job = work.receive(owner, file.name, opened)
+        work.confirm_unseen(job, Mode.ADD_AND_UPDATE)
+        work.carry_out(job.pk)
+        job.refresh_from_db()
+        if job.state != ImportJob.State.DONE:
+            raise SystemExit(job.reason)
+
+    return run
+
+
+def bulk_create(owner: User, file: Path) -> Callable[[], None]:
+    def run() -> None:
+        batch: Dict[str, Recipient] = {}
+        for row in _rows(file):
+            try:
+                validate_email(row["email"])
+            except django.core.exceptions.ValidationError:
+                continue
+            found = {"city": row["city"]}
+            batch[row["email"]] = Recipient(
+                owner=owner, email=row["email"], full_name=row["full_name"], comment="", attributes=found
+            )
+            if len(batch) == 2000:
+                _flush(batch)
+        _flush(batch)
+
+    return run
+
+
+def _flush(batch: Dict[str, Recipient]) -> None:
+    # Django's update_conflicts takes no expressions, and so not our index on lower(email): those there are left.
+    Recipient.objects.bulk_create(batch.values(), ignore_conflicts=True)
+    batch.clear()
+
+
+class Plain(resources.ModelResource):
+    class Meta:
+        model = Recipient
+        fields = ("owner", "email", "full_name", "comment")
+        import_id_fields = ("email",)
+
+
+class Bulk(Plain):
+    class Meta(Plain.Meta):
+        use_bulk = True
+        skip_diff = True
+        batch_size = 1000
+
+
+def import_export(resource: type) -> Callable[[User, Path], Callable[[], None]]:
+    def way(owner: User, file: Path) -> Callable[[], None]:
+        def run() -> None:
+            data: Any = tablib.Dataset(headers=["owner", "email", "full_name", "comment"])
+            seen = {row["email"]: row for row in _rows(file)}
+            data.extend([owner.pk, row["email"], row["full_name"], ""] for row in seen.values())
+            resource().import_data(data, raise_errors=True)
+
+        return run
+
+    return way
+
+
+WAYS = {
+    "pure COPY": pure_copy,
+    "autosend": autosend,
+    "bulk_create(ignore_conflicts)": bulk_create,
+    "import-export, use_bulk": import_export(Bulk),
+    "import-export": import_export(Plain),
+}
+
+
+def _rows(file: Path) -> Iterator[Dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        yield from csv.DictReader(opened)
+
+
+def main() -> None:
+    name, rows, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    file = folder / "people.csv"
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        csv.writer(opened).writerows([["email", "full_name", "comment", "city"], *people(rows)])
+    owner = User.objects.create_user(f"bench{rows}-{time.monotonic_ns()}@office.example")
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE campaigns_recipient, campaigns_importjob CASCADE")
+        run = WAYS[name](owner, file)
+        began = time.monotonic()
+        run()
+        seconds = time.monotonic() - began
+    print(json.dumps({"per_second": round(rows / seconds), "peak_mb": round(peak_mb(os.getpid()))}))
+
+
+main()
