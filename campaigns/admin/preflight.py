@@ -110,7 +110,7 @@ def _shown(request: HttpRequest, finding: Finding) -> Shown:
         return Shown(finding, Recipient.objects.none(), finding.count)
     if access.sees_all(request.user, Recipient):
         return Shown(finding, finding.rows, finding.count)
-    visible = access.visible(request.user, finding.rows)
+    visible = access.visible_among(request.user, finding.rows)
     return Shown(finding, visible, visible.count())
 
 

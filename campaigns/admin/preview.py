@@ -130,7 +130,7 @@ class MailingPreview(PreviewPage):
     """Shows a mailing's message as anybody of its audience whom the person may see."""
 
     def addressees(self, request: HttpRequest, obj: Mailing) -> QuerySet[Recipient]:
-        return access.visible(request.user, obj.recipients.all())
+        return access.visible_among(request.user, obj.recipients.all())
 
     def letter(self, request: HttpRequest, obj: Mailing, to: Recipient | None) -> Preview:
         return preview.of_message(obj.message, to, obj)

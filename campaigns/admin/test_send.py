@@ -42,7 +42,7 @@ class TestForm(BaseDialogForm):
         super().__init__(request, object_id, *args, **kwargs)
         mailing = Mailing.objects.get(pk=object_id)
         self._audience: QuerySet[Recipient] = mailing.recipients.order_by("pk")
-        self._visible = access.visible(request.user, self._audience)
+        self._visible = access.visible_among(request.user, self._audience)
         first = self._visible.first()
         self.initial = {"address": person(request).email, "recipient": first.email if first else ""}
 

@@ -106,6 +106,18 @@ def test_a_person_sees_in_lists_exactly_what_they_may_view(name: str) -> None:
             assert set(seen) <= {obj}
 
 
+@pytest.mark.parametrize("name", MAY)
+def test_among_a_few_a_person_sees_the_same(name: str) -> None:
+    someone, made = set_the_scene(name)
+    world(factories.user("operator"))
+    for model in (Mailing, Message, Recipient):
+        everything: Any = model.objects.all()
+        assert set(access.visible_among(someone, everything)) == set(access.visible(someone, everything))
+    assert (made.recipient in access.visible_among(someone, made.mailing.recipients.all())) == access.can(
+        someone, "view", made.recipient
+    )
+
+
 def test_a_share_of_the_mailing_does_not_open_its_message_or_recipients() -> None:
     someone, made = factories.user("operator"), world(factories.user("operator"))
     factories.share(made.mailing, "view", to=someone)
