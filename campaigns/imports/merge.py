@@ -6,10 +6,8 @@ for every row 57 %, bulk_create(update_conflicts) 22 %, a row at a time 0.5 %.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -20,7 +18,7 @@ from campaigns.models.import_job import Mode
 
 # An arbitrary number that names the imports among PostgreSQL's advisory locks; the owner is the other half.
 OWNER_LOCK = 1_190_113_003
-COPY_ROWS = 5000
+PIECE_ROWS, COPY_ROWS = 2000, 50_000
 # Pages of the sorted table that one statement writes: some 20,000 rows, between two of which the bar moves.
 SLICE_PAGES = 300
 
@@ -57,14 +55,27 @@ def copy(records: Iterable[Record], told: Callable[[int], None]) -> int:
     # One COPY for all would let the client's buffer grow with the file whenever the database is the slower of the two.
     count, records = 0, iter(records)
     with connection.cursor() as cursor:
-        while piece := list(islice(records, COPY_ROWS)):
-            buffer = io.StringIO()
-            csv.writer(buffer).writerows(piece)
+        while batch := list(islice(records, PIECE_ROWS)):
             with cursor.copy(_COPY) as rows:
-                rows.write(buffer.getvalue())
-            count += len(piece)
-            told(count)
+                for piece in chain([batch], _pieces(islice(records, COPY_ROWS))):
+                    rows.write("".join(map(_line, piece)))
+                    count += len(piece)
+                    told(count)
     return count
+
+
+def _pieces(records: Iterator[Record]) -> Iterator[list[Record]]:
+    while piece := list(islice(records, PIECE_ROWS)):
+        yield piece
+
+
+def _line(record: Record) -> str:
+    """As COPY's text format has it. A csv.writer takes three times as long."""
+    line, email, full_name, comment, attributes = record
+    text = f"{line}\t{email}\t{full_name}\t{comment}\t{attributes}\n"
+    if comment.isprintable() and "\\" not in text:
+        return text
+    return "\t".join(str(value).translate(_ESCAPES) for value in record) + "\n"
 
 
 def lock(owner: int) -> None:
@@ -125,7 +136,8 @@ CREATE TEMPORARY TABLE import_raw (
 ) ON COMMIT DROP
 """
 
-_COPY = "COPY import_raw FROM STDIN (FORMAT csv, FORCE_NOT_NULL (full_name, comment))"
+_COPY = "COPY import_raw FROM STDIN"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _differs(name: str) -> str:

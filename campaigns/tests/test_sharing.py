@@ -65,7 +65,8 @@ def on_list(client: Client, action: str, *selected: Recipient, **data: Any) -> A
 
 def save(client: Client, mailing: Mailing, **changes: Any) -> Any:
     empty = {"start_at_0": "", "start_at_1": "", "end_at_0": "", "end_at_1": "", "repetition": "once"}
-    data = {"name": mailing.name, "message": mailing.message_id, **empty, **changes}
+    version = Mailing.objects.values_list("version", flat=True).get(pk=mailing.pk)
+    data = {"name": mailing.name, "message": mailing.message_id, "version": version, **empty, **changes}
     return client.post(page(mailing, "change"), data)
 
 

@@ -144,7 +144,9 @@ def main() -> None:
     name, rows, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     file = folder / "people.csv"
     with file.open("w", encoding="utf-8", newline="") as opened:
-        csv.writer(opened).writerows([["email", "full_name", "comment", "city"], *people(rows)])
+        writer = csv.writer(opened)
+        writer.writerow(["email", "full_name", "comment", "city"])
+        writer.writerows(people(rows))
     owner = User.objects.create_user(f"bench{rows}-{time.monotonic_ns()}@office.example")
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE campaigns_recipient, campaigns_importjob CASCADE")
