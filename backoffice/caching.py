@@ -1,13 +1,27 @@
-"""A cache that costs speed when it is gone, and nothing else."""
+"""A cache that costs speed when it is gone, and nothing else; and pages that the browser keeps."""
 
 import logging
+import time
 from collections.abc import Callable
-from typing import Any, Concatenate
+from functools import cache
+from hashlib import blake2b
+from typing import Any, Concatenate, cast
 
+from django.conf import settings
 from django.core.cache.backends.redis import RedisCache
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import add_never_cache_headers, get_conditional_response, patch_vary_headers
+from django.utils.http import http_date
+from django.views import View
 from redis.exceptions import RedisError
 
+from backoffice.answers import Stamp
+
 logger = logging.getLogger(__name__)
+
+# What pages are made by.
+MADE_BY = ("templates/**/*.html", "accounts/**/*.py", "backoffice/**/*.py", "campaigns/**/*.py")
 
 
 def _or_on_failure[**P](
@@ -43,3 +57,60 @@ class FailSafeRedisCache(RedisCache):
             return int(super().incr(key, delta, version))
         except RedisError as error:
             raise ValueError(f"The cache does not answer: {error}") from error
+
+
+class ClientCacheMixin(View):
+    """Lets the browser keep a page for its person, and answers 304 while it has not changed, before it is made.
+
+    The page's version is told by stamp(), and its ETag is made of that and of all that else the page depends on,
+    which identity() tells: the person first of all. Last-Modified is not before the person's login, so that who logs
+    in as another in the same browser never keeps the former's page.
+    """
+
+    max_age = 2
+
+    def identity(self) -> tuple[Any, ...]:
+        """All that the page depends on beside its data. Say who sees it, and what that person may do."""
+        raise NotImplementedError
+
+    def stamp(self) -> Stamp:
+        """The version of the page's data."""
+        raise NotImplementedError
+
+    def is_kept(self) -> bool:
+        """Whether the browser may keep this answer."""
+        return self.request.method in ("GET", "HEAD")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not self.is_kept():
+            response = super().dispatch(request, *args, **kwargs)
+            add_never_cache_headers(response)
+            return response
+        etag, modified = self._validators(request)
+        unchanged = get_conditional_response(request, etag, modified)
+        response = unchanged or super().dispatch(request, *args, **kwargs)
+        if unchanged:
+            # The kept page has a nonce in its policy; a policy with another one would refuse its colours.
+            cast(Any, unchanged)._csp_config = {}
+        response.headers.setdefault("Cache-Control", f"private, max-age={self.max_age}")
+        if "no-store" not in response.headers["Cache-Control"]:
+            response.headers["ETag"] = etag
+            # Not before its second is over: what follows in the same one would look the same.
+            if time.time() >= modified + 1:
+                response.headers["Last-Modified"] = http_date(modified)
+        patch_vary_headers(response, ["Cookie", "Accept-Language"])
+        return response
+
+    def _validators(self, request: HttpRequest) -> tuple[str, int]:
+        stamp, user = self.stamp(), cast(Any, request.user)
+        depends_on = (stamp.version, code_version(), request.get_full_path(), *self.identity())
+        etag = blake2b(repr(depends_on).encode(), digest_size=16).hexdigest()
+        login = int(user.last_login.timestamp()) if user.is_authenticated and user.last_login else 0
+        return f'"{etag}"', max(stamp.since, login)
+
+
+@cache
+def code_version() -> float:
+    """When code or a template was changed last: pages that were made by others are not the same."""
+    made_by = (path for pattern in MADE_BY for path in settings.BASE_DIR.glob(pattern))
+    return max((path.stat().st_mtime for path in made_by), default=0.0)

@@ -4,14 +4,21 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
 
-request_id: ContextVar[str] = ContextVar("request_id", default="-")
-user_email: ContextVar[str] = ContextVar("user_email", default="-")
+NOBODY = "-"
 
+request_id: ContextVar[str] = ContextVar("request_id", default=NOBODY)
+user_email: ContextVar[str] = ContextVar("user_email", default=NOBODY)
+# What a worker or the scheduler is at.
+job: ContextVar[str] = ContextVar("job", default=NOBODY)
+attempt: ContextVar[str] = ContextVar("attempt", default=NOBODY)
+mailing: ContextVar[str] = ContextVar("mailing", default=NOBODY)
+
+_WORK = (job, attempt, mailing)
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -20,22 +27,35 @@ def new_id() -> str:
 
 
 @contextmanager
-def correlated(request: str, email: str = "-") -> Iterator[None]:
+def correlated(request: str, email: str = NOBODY) -> Iterator[None]:
     """Name the request and the person for all that is logged inside."""
-    request_token, email_token = request_id.set(request or "-"), user_email.set(email or "-")
-    try:
+    with _named({request_id: request or NOBODY, user_email: email or NOBODY}):
         yield
-    finally:
-        request_id.reset(request_token)
-        user_email.reset(email_token)
+
+
+@contextmanager
+def working(**work: object) -> Iterator[None]:
+    """Name the job, attempt or mailing for all that is logged inside; None: it is not known."""
+    with _named({known: str(work[known.name]) for known in _WORK if work.get(known.name) is not None}):
+        yield
+
+
+@contextmanager
+def _named(values: dict[ContextVar[str], str]) -> Iterator[None]:
+    with ExitStack() as undone:
+        for variable, value in values.items():
+            undone.callback(variable.reset, variable.set(value))
+        yield
 
 
 class CorrelationFilter(logging.Filter):
-    """Adds request_id and user_email to each record."""
+    """Adds request_id, user_email, job, attempt and mailing to each record, and in `work` what is known of the work."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = request_id.get()
-        record.user_email = user_email.get()
+        for variable in (request_id, user_email, *_WORK):
+            setattr(record, variable.name, variable.get())
+        known = [f"{variable.name}={variable.get()} " for variable in _WORK if variable.get() != NOBODY]
+        record.work = "".join(known)
         return True
 
 
@@ -50,7 +70,7 @@ class CorrelationMiddleware:
         identifier = given if _VALID_ID.fullmatch(given) else new_id()
         # Not reset afterwards: Django logs a 404 or 500 when the middleware has been left.
         request_id.set(identifier)
-        user_email.set("-")
+        user_email.set(NOBODY)
         response = self.get_response(request)
         response["X-Request-ID"] = identifier
         return response

@@ -90,6 +90,13 @@ def certificates(name: str) -> str:
     return value
 
 
+def folder(name: str, default: Path) -> Path | None:
+    """A folder, from beside `default` where it is relative; None when the variable is there and empty."""
+    if name in os.environ and not text(name, ""):
+        return None
+    return default.parent / text(name, default.name)
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list; spaces around the items are dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

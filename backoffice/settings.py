@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "backoffice.correlation.CorrelationMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "backoffice.health.HealthMiddleware",
+    "campaigns.admin.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -202,6 +203,8 @@ MAILERS = {
 
 # --- Sending ----------------------------------------------------------------------------------------------
 
+# False: this copy of the site launches nothing, and its workers send nothing.
+SENDING_ENABLED = env.flag("SENDING_ENABLED", default=True)
 # Connections to the mail server that one worker keeps open at the most.
 SENDING_CONNECTIONS = env.number("SENDING_CONNECTIONS", 16, low=1, high=1024)
 # A connection is closed after so many letters, or so many seconds without one.
@@ -225,6 +228,9 @@ SENDING_LIFETIME_HOURS = env.number("SENDING_LIFETIME_HOURS", 48, low=1, high=72
 # A domain whose server answers 421 or 4.7.x gets nothing for this long, doubled each time in a row up to the longest.
 SENDING_SLOWDOWN_SECONDS = env.number("SENDING_SLOWDOWN_SECONDS", 30, low=1, high=3600)
 SENDING_SLOWDOWN_MAX_SECONDS = env.number("SENDING_SLOWDOWN_MAX_SECONDS", 900, low=1, high=3600)
+
+# The mailing log of attempts that ended so many days ago is removed; reports stay right. 0: it is kept for ever.
+LOG_RETENTION_DAYS = env.number("LOG_RETENTION_DAYS", 0, low=0, high=36_500)
 
 # --- Imports ----------------------------------------------------------------------------------------------
 
@@ -267,8 +273,22 @@ STORAGES = {
 }
 
 LOGGING = logs.to_console(
-    level=env.checked("LOG_LEVEL", "INFO", f"one of {', '.join(logs.LEVELS)}", logs.LEVELS.__contains__)
+    level=env.checked("LOG_LEVEL", "INFO", f"one of {', '.join(logs.LEVELS)}", logs.LEVELS.__contains__),
+    form=env.checked("LOG_FORMAT", "line", f"one of {', '.join(logs.FORMATS)}", logs.FORMATS.__contains__),
 )
+# The files of the processes that have some. Empty: none, as in containers.
+LOG_DIR = env.folder("LOG_DIR", BASE_DIR / "logs")
+LOG_KEEP_DAYS = env.number("LOG_KEEP_DAYS", 30, low=1, high=3650)
+LOG_SQL = env.flag("LOG_SQL", default=DEBUG)
+
+# --- To watch it from outside -----------------------------------------------------------------------------
+
+# What Prometheus shows at /metrics; without it there is no such page.
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
+# Who gets mail about what goes wrong, besides the owner of the mailing.
+ADMINS = env.words("ADMINS")
+# An attempt that makes no progress for so long is told about; 0: none is.
+STUCK_ATTEMPT_MINUTES = env.number("STUCK_ATTEMPT_MINUTES", 15, high=1440)
 
 UNFOLD = theme.UNFOLD
 IMPORT_EXPORT_SKIP_ADMIN_LOG = True

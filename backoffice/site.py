@@ -3,11 +3,13 @@ from functools import wraps
 from typing import Any, cast
 
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import InvalidPage, Paginator
 from django.db.models import ForeignObjectRel
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -37,12 +39,18 @@ class BackofficeSite(UnfoldAdminSite):
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         guarded: View = super().admin_view(_without_nul(view), cacheable)
-        return guarded
+        return _on_a_whole_page(self, guarded)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The colours get a name of ours: unfold's style element has no nonce, the one in our skeleton has."""
         context: dict[str, Any] = super().each_context(request)
         return {**context, "colors": None, "theme_colors": context["colors"]}
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Whoever logs in next in this browser finds no page of the former person in it."""
+        response = super().logout(request, extra_context)
+        response.headers["Clear-Site-Data"] = '"cache"'
+        return cast(HttpResponse, response)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         response: Any = FieldSearch.as_view(admin_site=self)(request)
@@ -78,6 +86,20 @@ class BackofficeSite(UnfoldAdminSite):
         if models is True or isinstance(models, list | tuple):
             found += self._search_models(request, self.get_app_list(request), term, None if models is True else models)
         return found
+
+
+def _on_a_whole_page(site: BackofficeSite, view: View) -> View:
+    """A part of a page, asked for when the session has ended, leads the page to the login: it has no room for one."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.headers.get("HX-Request") or site.has_permission(request):
+            return view(request, *args, **kwargs)
+        # The login goes on to an address of our own only.
+        login = redirect_to_login(request.headers.get("HX-Current-URL", ""), reverse("admin:login"))
+        return HttpResponse(headers={"HX-Redirect": login.url})
+
+    return guarded
 
 
 def _without_nul(view: View) -> View:

@@ -19,6 +19,10 @@ def _select2_names(request: HttpRequest) -> str:
     return static("backoffice/select2_names.js")
 
 
+def _keyboard(request: HttpRequest) -> str:
+    return static("backoffice/keyboard.js")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Message AutoSend"),
     "SITE_HEADER": _("Message AutoSend"),
@@ -36,7 +40,7 @@ UNFOLD: dict[str, Any] = {
         ("stop-sending/", "stop_sending", "campaigns.admin.stop_switch.StopSwitchView"),
     ],
     "STYLES": [_style],
-    "SCRIPTS": [_select2_names],
+    "SCRIPTS": [_select2_names, _keyboard],
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {

@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJobExecution
 from django_apscheduler.util import close_old_connections
 
+from backoffice.correlation import correlated, new_id, working
 from campaigns import lifecycle
 from campaigns.imports import storage
+from campaigns.lifecycle import pruning, standstills
+from campaigns.reports import rollups
+from campaigns.reports.clock import LEADER_LOCK, SESSION, TICK
 
 logger = logging.getLogger(__name__)
 
-# An arbitrary number that names the leader among PostgreSQL's advisory locks.
-LEADER_LOCK = 1_190_113_002
 POLL_SECONDS = 1.0
 KEEP_EXECUTIONS = timedelta(days=7)
 # The server drops a leader that is silent for 5 s, and the kernel a link that is: a frozen or cut-off leader
@@ -52,7 +58,10 @@ class LeaderLock:
         if self._session is None or self._session.closed:
             self._session = self._connect()
         row = self._session.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
-        return bool(row and row[0])
+        leads = bool(row and row[0])
+        if leads:
+            self._session.execute(_NAME_LEADER, [f"{SESSION} {os.getpid()} ", f" {socket.gethostname()}"])
+        return leads
 
     def check(self) -> None:
         """Show that the session, and with it the lock, is still ours. Raises psycopg.Error."""
@@ -72,7 +81,7 @@ class LeaderLock:
         session = psycopg.connect(
             **params,
             autocommit=True,
-            application_name="autosend-scheduler",
+            application_name=SESSION,
             connect_timeout=10,
             keepalives_idle=5,
             keepalives_interval=2,
@@ -84,7 +93,28 @@ class LeaderLock:
         return session
 
 
-@close_old_connections
+# For whoever asks who leads, and since when; PostgreSQL keeps 63 bytes of it.
+_NAME_LEADER = "SELECT set_config('application_name', %s || floor(extract(epoch FROM now())) || %s, false)"
+
+
+def job(function: Callable[[], None]) -> Callable[[], None]:
+    """A job of the clock: it has fresh connections, and a request id and its name in the log."""
+
+    @wraps(function)
+    def run() -> None:
+        with correlated(new_id()), working(job=function.__name__):
+            try:
+                function()
+            except Exception:
+                logger.exception("The job failed.")
+                raise
+            logger.info("The job is done.")
+
+    fresh: Callable[[], None] = close_old_connections(run)
+    return fresh
+
+
+@job
 def send_due_mailings() -> None:
     """The tick: launch what is due; workers deliver it."""
     attempts = lifecycle.launch_due()
@@ -92,16 +122,35 @@ def send_due_mailings() -> None:
         logger.info("Launched %s due mailings.", len(attempts))
 
 
-@close_old_connections
+@job
+def tell_of_standstills() -> None:
+    """Tell people about attempts that should go on and do not."""
+    standstills.tell()
+
+
+@job
 def prune_executions() -> None:
     """Forget old runs of the jobs."""
     DjangoJobExecution.objects.delete_old_job_executions(int(KEEP_EXECUTIONS.total_seconds()))
 
 
-@close_old_connections
+@job
 def remove_old_files() -> None:
     """Remove the files of imports that were kept long enough."""
     storage.remove_old()
+
+
+@job
+def add_up_ended() -> None:
+    """Add up what the reports say of ended attempts."""
+    rollups.write_missing()
+
+
+@job
+def prune_logs() -> None:
+    """Remove the mailing log that was kept long enough."""
+    if settings.LOG_RETENTION_DAYS:
+        pruning.prune_logs(timezone.now() - timedelta(days=settings.LOG_RETENTION_DAYS))
 
 
 def run(interval: timedelta, stop: threading.Event) -> None:
@@ -143,11 +192,12 @@ def _start(interval: timedelta) -> BackgroundScheduler:
     scheduler.add_jobstore(DjangoJobStore(), "default")
     seconds = int(interval.total_seconds())
     now = timezone.now()
-    scheduler.add_job(
-        send_due_mailings, "interval", seconds=seconds, id="send_due_mailings", replace_existing=True, next_run_time=now
-    )
+    scheduler.add_job(send_due_mailings, "interval", seconds=seconds, id=TICK, replace_existing=True, next_run_time=now)
+    scheduler.add_job(tell_of_standstills, "interval", minutes=1, id="tell_of_standstills", replace_existing=True)
     scheduler.add_job(prune_executions, "interval", hours=6, id="prune_executions", replace_existing=True)
     scheduler.add_job(remove_old_files, "interval", hours=1, id="remove_old_files", replace_existing=True)
+    scheduler.add_job(add_up_ended, "interval", minutes=1, id="add_up_ended", replace_existing=True)
+    scheduler.add_job(prune_logs, "interval", hours=12, id="prune_logs", replace_existing=True)
     scheduler.start()
     return scheduler
 

@@ -81,6 +81,7 @@ class LocalSite:
             "DEBUG": os.environ.get("DEBUG", "True"),
             "PYTHONUNBUFFERED": "1",
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+            "LOG_DIR": str(LOCAL / "logs"),
             "DEFAULT_FROM_EMAIL": os.environ.get("DEFAULT_FROM_EMAIL", "Message AutoSend <news@example.com>"),
             # Whatever the user's own settings say: the demonstration reaches nobody but the catcher.
             "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",

@@ -17,6 +17,7 @@ PREFIX = "autosend-tests-"
 SETTINGS = {
     "ENV_FILE": os.devnull,
     "DEBUG": "False",
+    "LOG_DIR": "",
     "SECRET_KEY": secrets.token_urlsafe(50),
     "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
     # A test that forgets to start a mail server of its own reaches nobody.

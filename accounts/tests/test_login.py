@@ -44,3 +44,24 @@ def test_the_database_refuses_an_email_twice() -> None:
     make_user(email="anna@example.com")
     with pytest.raises(IntegrityError, match="email"), transaction.atomic():
         User.objects.bulk_create([User(email="anna@example.com")])
+
+
+def test_a_part_of_a_page_leads_the_page_to_the_login_when_the_session_has_ended(client: Client) -> None:
+    page = f"http://testserver{reverse('admin:campaigns_mailing_changelist')}"
+    answer = client.get(
+        reverse("admin:campaigns_mailing_running"), headers={"HX-Request": "true", "HX-Current-URL": page}
+    )
+    assert answer.status_code == 200
+    assert not answer.content
+    login = answer["HX-Redirect"]
+    make_user(email="anna@example.com", is_superuser=True)
+    assert client.post(login, {"username": "anna@example.com", "password": PASSWORD})["Location"] == page
+
+
+def test_the_login_after_a_part_of_a_page_goes_on_to_no_foreign_address(client: Client) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "https://elsewhere.example.com/"}
+    login = client.get(reverse("admin:campaigns_mailing_running"), headers=headers)["HX-Redirect"]
+    make_user(email="anna@example.com", is_superuser=True)
+    assert client.post(login, {"username": "anna@example.com", "password": PASSWORD})["Location"] == reverse(
+        "admin:index"
+    )

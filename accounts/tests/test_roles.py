@@ -18,6 +18,7 @@ def test_only_managers_see_everything_stop_mailings_and_govern_sending() -> None
         "campaigns.view_all_recipients",
         "campaigns.view_all_messages",
         "campaigns.view_all_mailings",
+        "campaigns.view_all_importjobs",
         "campaigns.disable_mailing",
         "campaigns.stop_sending",
         "campaigns.view_sendingstop",

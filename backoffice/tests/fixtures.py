@@ -9,8 +9,10 @@ from django.utils import timezone, translation
 
 
 @pytest.fixture(autouse=True)
-def quick_site(settings: Any, tmp_path: Path) -> Iterator[None]:
-    """The site over http and with no collected static files, whatever DEBUG was in the environment."""
+def quick_site(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The site over http, with no collected static files and no log files, whatever was in the environment."""
+    settings.LOG_DIR = None
+    monkeypatch.setenv("LOG_DIR", "")  # for the commands that are started
     settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -24,9 +24,38 @@ def no_database(django_db_blocker: Any) -> Any:
         connection.settings_dict.update(before)
 
 
-def answer(path: str, client: Client | None = None) -> tuple[int, dict[str, str]]:
+def answer(path: str, client: Client | None = None) -> tuple[int, Any]:
     response = (client or Client()).get(path)
     return response.status_code, response.json()
+
+
+def ready(client: Client | None = None) -> tuple[int, str, dict[str, str]]:
+    """The status of the answer, that of the whole, and the reasons of what is not ok."""
+    code, found = answer(READY, client)
+    assert {check["status"] == "ok" for check in found["checks"].values() if "reason" in check} <= {False}
+    return code, found["status"], {name: check.get("reason", "") for name, check in found["checks"].items()}
+
+
+@pytest.fixture
+def processes() -> None:
+    """A scheduler that looks again in half a minute, and a worker that has just given a sign of life."""
+    do("INSERT INTO django_apscheduler_djangojob VALUES ('send_due_mailings', now() + interval '30 s', '')")
+    do("INSERT INTO procrastinate_workers DEFAULT VALUES")
+
+
+def do(statement: str) -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute(statement)
+
+
+def enqueue(minutes: int) -> None:
+    """A job that has been due for so long."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, scheduled_at)"
+            " VALUES ('sending', 'deliver_chunk', now() - make_interval(mins => %s))",
+            [minutes],
+        )
 
 
 def test_a_process_that_answers_is_alive() -> None:
@@ -34,28 +63,65 @@ def test_a_process_that_answers_is_alive() -> None:
 
 
 @pytest.mark.django_db
-def test_with_database_and_cache_it_is_ready() -> None:
-    assert answer(READY) == (200, {"database": "ok", "cache": "ok"})
+@pytest.mark.usefixtures("processes")
+def test_with_all_that_belongs_to_it_it_is_ready() -> None:
+    names = ("cache", "database", "migrations", "scheduler", "workers", "queue")
+    assert ready() == (200, "ok", dict.fromkeys(names, ""))
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
 def test_a_cache_that_is_gone_degrades_and_does_not_fail(settings: Settings) -> None:
     settings.CACHES = {
         "default": {"BACKEND": "backoffice.caching.FailSafeRedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
     }
-    assert answer(READY) == (200, {"database": "ok", "cache": "degraded"})
+    code, status, reasons = ready()
+    assert (code, status) == (200, "degraded")
+    assert reasons["cache"] == "The cache does not answer: pages are slower, nothing else."
+
+
+@pytest.mark.django_db
+def test_without_a_scheduler_and_workers_pages_are_served_all_the_same() -> None:
+    code, status, reasons = ready()
+    assert (code, status) == (200, "degraded")
+    assert reasons["scheduler"] == "No scheduler has run yet: scheduled mailings wait."
+    assert reasons["workers"] == "No worker is alive: what is launched waits."
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
+def test_a_scheduler_that_has_gone_is_told() -> None:
+    do("UPDATE django_apscheduler_djangojob SET next_run_time = now() - interval '5 min'")
+    assert ready()[2]["scheduler"] == "The scheduler is 300 s late: scheduled mailings wait."
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
+def test_a_worker_that_was_alive_an_hour_ago_is_not() -> None:
+    do("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 h'")
+    assert ready()[2]["workers"] == "No worker is alive: what is launched waits."
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
+def test_a_job_that_waits_for_long_is_told_and_one_planned_for_later_is_not() -> None:
+    enqueue(minutes=-60)
+    assert ready()[1] == "ok"
+    enqueue(minutes=20)
+    assert ready()[2]["queue"] == "The oldest job that is due has waited for 1200 s."
 
 
 @pytest.mark.django_db
 def test_a_database_that_lacks_a_migration_is_not_ready() -> None:
-    with connections["default"].cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'campaigns'")
-    assert answer(READY) == (503, {"database": "migrations are missing", "cache": "ok"})
+    do("DELETE FROM django_migrations WHERE app = 'accounts'")
+    code, status, reasons = ready()
+    assert (code, status) == (503, "failed")
+    assert reasons["migrations"] == "1 migrations are missing: run manage.py migrate."
 
 
 @pytest.mark.usefixtures("no_database")
 def test_a_database_that_is_gone_is_a_503_in_json() -> None:
-    assert answer(READY) == (503, {"database": "does not answer", "cache": "ok"})
+    assert ready() == (503, "failed", {"cache": "", "database": "The database does not answer."})
 
 
 @pytest.mark.usefixtures("no_database")
@@ -72,8 +138,9 @@ def test_somebody_logged_in_is_told_the_same_when_the_database_is_gone(path: str
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
 def test_somebody_logged_in_is_told_the_same() -> None:
     client = Client()
     person = get_user_model().objects.create_user("ann@example.com")
     client.force_login(person, "django.contrib.auth.backends.ModelBackend")
-    assert answer(READY, client) == (200, {"database": "ok", "cache": "ok"})
+    assert ready(client) == ready()

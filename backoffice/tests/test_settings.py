@@ -60,6 +60,8 @@ def value(expression: str, **variables: str | None) -> Any:
         ({"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE must be a time zone such as Europe/Berlin, not 'Mars/Olympus'."),
         ({"LANGUAGE_CODE": "tlh"}, "LANGUAGE_CODE must be one of en, ru, not 'tlh'."),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be one of line, json, not 'xml'."),
+        ({"LOG_KEEP_DAYS": "0"}, "LOG_KEEP_DAYS must be a whole number from 1 to 3,650, not '0'."),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with redis://, rediss:// or unix://."),
         ({"EMAIL_BACKEND": "nowhere.Backend"}, "EMAIL_BACKEND must be a mail backend, not 'nowhere.Backend'."),
         ({"EMAIL_BACKEND": "smtp"}, "EMAIL_BACKEND must be a mail backend, not 'smtp'."),
@@ -67,6 +69,19 @@ def value(expression: str, **variables: str | None) -> Any:
 )
 def test_a_wrong_setting_is_one_sentence(variables: dict[str, str | None], sentence: str) -> None:
     assert complaint(**variables) == sentence
+
+
+@pytest.mark.parametrize(
+    ("variables", "folder"),
+    [
+        ({}, ROOT / "logs"),
+        ({"LOG_DIR": "elsewhere/logs"}, ROOT / "elsewhere/logs"),
+        ({"LOG_DIR": "/var/log/autosend"}, Path("/var/log/autosend")),
+        ({"LOG_DIR": " "}, None),
+    ],
+)
+def test_the_folder_of_the_logs(variables: dict[str, str], folder: Path | None) -> None:
+    assert value("s.LOG_DIR", **variables) == (folder and str(folder))
 
 
 def test_without_a_database_and_local_servers_it_says_what_to_do(tmp_path: Path) -> None:

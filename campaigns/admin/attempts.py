@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +17,22 @@ from campaigns.models import MailingAttempt
 from campaigns.reports import progress
 
 
+def _grouped(count: int) -> str:
+    return number_format(count, force_grouping=True)
+
+
+def _counter(name: str) -> Any:
+    """A counter of the attempt, its thousands apart, under the field's name."""
+
+    field: Any = MailingAttempt._meta.get_field(name)
+
+    @display(description=field.verbose_name)
+    def counter(_admin: Any, attempt: MailingAttempt) -> str:
+        return _grouped(getattr(attempt, name))
+
+    return counter
+
+
 @admin.register(MailingAttempt)
 class AttemptAdmin(Watching, AsSent, AttemptList):
     change_form_outer_before_template = "campaigns/attempt_summary.html"
@@ -26,8 +43,8 @@ class AttemptAdmin(Watching, AsSent, AttemptList):
             gettext_lazy("Outcome"),
             {
                 "fields": (
-                    ("total", "open", "sent", "dry_runs"),
-                    ("errors", "unconfirmed", "skipped", "cancelled"),
+                    ("total_count", "open", "sent_count", "dry_run_count"),
+                    ("error_count", "unconfirmed_count", "skipped_count", "cancelled_count"),
                     ("created_at", "started_at", "finished_at"),
                     "ledger_link",
                 )
@@ -38,6 +55,10 @@ class AttemptAdmin(Watching, AsSent, AttemptList):
             {"fields": ("from_email", "subject", "text_as_sent", "html_as_sent")},
         ),
     )
+
+    total_count, sent_count, dry_run_count = _counter("total"), _counter("sent"), _counter("dry_runs")
+    error_count, unconfirmed_count = _counter("errors"), _counter("unconfirmed")
+    skipped_count, cancelled_count = _counter("skipped"), _counter("cancelled")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailingAttempt]:
         return super().get_queryset(request).select_related("mailing", "triggered_by").defer("body", "body_html")
@@ -52,11 +73,15 @@ class AttemptAdmin(Watching, AsSent, AttemptList):
         return [what, *others]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("kind", "who", "open", "ledger_link", "text_as_sent", "html_as_sent", "test_letter")
+        return (
+            *("kind", "who", "open", "ledger_link", "text_as_sent", "html_as_sent", "test_letter"),
+            *("total_count", "sent_count", "dry_run_count", "error_count", "unconfirmed_count"),
+            *("skipped_count", "cancelled_count"),
+        )
 
     @display(description=gettext_lazy("open"))
-    def open(self, attempt: MailingAttempt) -> int:
-        return attempt.open
+    def open(self, attempt: MailingAttempt) -> str:
+        return _grouped(attempt.open)
 
     @display(description=gettext_lazy("text"))
     def text_as_sent(self, attempt: MailingAttempt) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,8 +22,9 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -30,6 +32,7 @@ from backoffice import correlation
 from campaigns import access
 from campaigns.admin.base import ReadOnlyOfMailing, person, record
 from campaigns.admin.import_forms import ColumnsForm
+from campaigns.admin.lists import IMPORT_RECIPIENTS
 from campaigns.imports import jobs, refusals, storage, work
 from campaigns.imports.errors import ImportRefused
 from campaigns.imports.jobs import Caller
@@ -63,10 +66,13 @@ _OF_ROWS = {name: (word, colour) for name, word, colour in FIGURES}
 
 @admin.register(ImportJob)
 class ImportJobAdmin(ReadOnlyOfMailing):
-    list_display = ("name", "state_badge", "total", "added", "changed", "refused", "owner", "created_at")
+    list_display = ("name", "state_badge", "rows", "owner", "created_at")
     list_select_related = ("owner",)
     list_filter_submit = True
     search_fields = ("name",)
+    search_help_text = gettext_lazy("File name")
+    first_steps = (IMPORT_RECIPIENTS,)
+    nothing_yet = gettext_lazy("Each file of recipients that you upload stands here, with what became of its rows.")
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, ImportJob) else []
@@ -75,6 +81,15 @@ class ImportJobAdmin(ReadOnlyOfMailing):
     @display(description=gettext_lazy("state"), ordering="state", label=COLOURS)
     def state_badge(self, job: ImportJob) -> tuple[str, str]:
         return job.state, job.get_state_display()
+
+    @display(description=gettext_lazy("rows"))
+    def rows(self, job: ImportJob) -> str | None:
+        """How many the file has, and what became of them, in words: on a phone a number has no heading."""
+        if not job.total:
+            return None
+        counted = ((getattr(job, name), str(word).lower()) for name, word, _colour in FIGURES)
+        total = ngettext("%s row", "%s rows", job.total) % _grouped(job.total)
+        return ", ".join([total, *(f"{_grouped(count)} {word}" for count, word in counted if count)])
 
     def get_urls(self) -> list[URLPattern]:
         pages: dict[str, Callable[..., HttpResponseBase]] = {
@@ -174,6 +189,10 @@ class ImportJobAdmin(ReadOnlyOfMailing):
         return TemplateResponse(request, "campaigns/import_job.html", context)
 
 
+def _grouped(count: int) -> str:
+    return number_format(count, force_grouping=True)
+
+
 def _progress(job: ImportJob) -> dict[str, Any]:
     seconds = (timezone.now() - job.work_began_at).total_seconds() if job.work_began_at else 0
     figures = [(word, getattr(job, name), colour) for name, word, colour in FIGURES]
@@ -193,7 +212,8 @@ def _layout(job: ImportJob) -> str:
 
 def _as_shown(row: dict[str, Any]) -> dict[str, Any]:
     word, colour = _OF_ROWS[row["verdict"]]
-    return {**row, "word": word, "colour": colour}
+    attributes = json.loads(row.get("attributes") or "{}")
+    return {**row, "word": word, "colour": colour, "attributes": ", ".join(f"{k}: {v}" for k, v in attributes.items())}
 
 
 def _csv(rows: Iterator[list[str]]) -> Iterator[str]:

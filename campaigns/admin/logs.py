@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -53,7 +53,7 @@ class LogAdmin(ReadOnlyOfMailing):
     list_filter_submit = True
     list_filter = (("status", StatusFilter), ("attempt__mailing", MailingFilter), ReplyFilter)
     search_fields = ("email",)
-    search_help_text = gettext_lazy("A whole address; part of one within an attempt")
+    search_help_text = gettext_lazy("A whole e-mail address")
     # The latest first, by the index that also finds the rows of an attempt; no other order has an index.
     ordering = ("-attempt_id", "-recipient_id")
     sortable_by = ()
@@ -66,6 +66,10 @@ class LogAdmin(ReadOnlyOfMailing):
         "Search for a whole address, or open the log of one attempt and search for part of one there. "
         "Whoever was deleted from the recipients is found within an attempt only."
     )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        name = _("Mailing log")
+        return super().changelist_view(request, {"title": name, "heading": name, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> Any:
         logs: Any = super().get_queryset(request)

@@ -17,11 +17,12 @@ from campaigns import access, lifecycle
 from campaigns.admin.base import person
 from campaigns.admin.clone import MailingCloning
 from campaigns.admin.mailing_list import STATUS_COLOURS, MailingList
+from campaigns.admin.mailing_report import MailingReport
 from campaigns.admin.past import MailingRuns
 from campaigns.admin.preflight import MailingPreflight
 from campaigns.admin.preview import MailingPreview
 from campaigns.admin.sharing import Sharing
-from campaigns.admin.test_send import TestSend
+from campaigns.admin.testing import TestSend
 from campaigns.admin.verb_actions import VerbActions
 from campaigns.models import Mailing, Message, Recipient
 
@@ -51,7 +52,15 @@ class MailingForm(forms.ModelForm):
 
 @admin.register(Mailing)
 class MailingAdmin(
-    VerbActions, MailingPreview, MailingPreflight, TestSend, MailingRuns, MailingCloning, Sharing, MailingList
+    VerbActions,
+    MailingPreview,
+    MailingPreflight,
+    TestSend,
+    MailingRuns,
+    MailingReport,
+    MailingCloning,
+    Sharing,
+    MailingList,
 ):
     form = MailingForm
     state_colours = STATUS_COLOURS

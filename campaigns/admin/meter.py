@@ -17,12 +17,16 @@ def meter(attempt: MailingAttempt) -> SafeString:
 
 def bar(attempt: MailingAttempt) -> SafeString:
     """A bar of what came to which end; the figures tell the same to who does not see it."""
-    counts = [(getattr(attempt, name), colour) for name, _label, colour in OUTCOMES]
+    return stacked([(getattr(attempt, name), colour) for name, _label, colour in OUTCOMES], attempt.total)
+
+
+def stacked(counts: list[tuple[int, str]], total: int) -> SafeString:
+    """A bar of so many of each colour, of `total` together."""
     starts = [sum(count for count, _colour in counts[:place]) for place in range(len(counts))]
     parts = ((colour, start, count) for start, (count, colour) in zip(starts, counts, strict=True) if count)
     return format_html(
         '<svg viewBox="0 0 {} 1" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
-        max(1, attempt.total),
+        max(1, total),
         format_html_join("", '<rect class="autosend-{}" x="{}" width="{}" height="1"></rect>', parts),
     )
 

@@ -25,6 +25,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (
             _("What happened"),
             [
+                (_("Statistics"), "bar_chart", "reports:statistics", "campaigns.view_mailing"),
+                (_("My report"), "person_play", "reports:mine", "campaigns.view_mailing"),
                 (
                     _("Attempts"),
                     "rocket_launch",

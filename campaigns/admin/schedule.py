@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 from unfold.decorators import display
 
 from campaigns.admin.base import ReadOnlyAdmin
+from campaigns.reports import clock
 
 STATUS_COLOURS = {
     DjangoJobExecution.SENT: "info",
@@ -26,8 +28,12 @@ for model in (DjangoJob, DjangoJobExecution):
 @admin.register(DjangoJob)
 class ScheduledJobAdmin(ReadOnlyAdmin):
     list_display = ("id", "next_run_time")
+    list_before_template = "campaigns/clock.html"
     nothing_yet = gettext_lazy("The scheduler has not run yet: start it with “manage.py run_scheduler”.")
     fields = ("id", "next_run_time")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "clock": clock.look()})
 
 
 @admin.register(DjangoJobExecution)

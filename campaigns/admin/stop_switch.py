@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse_lazy
@@ -14,6 +15,7 @@ from unfold.views import UnfoldSiteViewMixin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from campaigns import access
+from campaigns.admin import clock
 from campaigns.admin.base import person, record
 from campaigns.models import MailingAttempt, SendingStop
 from campaigns.sending import stop
@@ -29,10 +31,15 @@ def in_force(request: HttpRequest) -> SendingStop | None:
 
 
 def banner(request: HttpRequest) -> dict[str, Any]:
-    """Unfold's global callback: what every page needs for the banner."""
+    """Unfold's global callback: what every page needs for the banners."""
     if not admin.site.has_permission(request):
         return {}
-    return {"sending_stop": in_force(request), "may_stop_sending": access.may_stop_sending(request.user)}
+    return {
+        "sending_stop": in_force(request),
+        "may_stop_sending": access.may_stop_sending(request.user),
+        "sending_disabled": not settings.SENDING_ENABLED,
+        "late_clock": clock.late(request),
+    }
 
 
 class ReasonForm(forms.ModelForm):

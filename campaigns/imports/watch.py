@@ -76,5 +76,5 @@ class Watch(Unwatched):
             connection.close()
 
     def _tell(self) -> int:
-        mine = ImportJob.objects.filter(pk=self._job.pk, lease=self._job.lease, state__in=UNDER_WAY)
+        mine = ImportJob.objects.held_by(self._job).filter(state__in=UNDER_WAY)
         return int(mine.update(position=self._percent, rows_done=self._rows))

@@ -102,12 +102,12 @@ def carry_out(pk: int, *, watched: bool = True) -> None:
         with Watch(job) if watched else Unwatched(job) as watch:
             (_check if job.state == State.CHECKING else _run)(job, watch)
     except UnusableFile as error:
-        ImportJob.objects.filter(pk=pk, lease=job.lease).fail(str(error))
+        ImportJob.objects.held_by(job).fail(str(error))
     except Interrupted:
         logger.info("Import %s was cancelled, or taken by another process.", pk)
     except (DataError, IntegrityError):
         logger.exception("Import %s was refused by the database", pk)
-        ImportJob.objects.filter(pk=pk, lease=job.lease).fail(_("The rows could not be stored."))
+        ImportJob.objects.held_by(job).fail(_("The rows could not be stored."))
 
 
 @transaction.atomic
@@ -116,8 +116,8 @@ def _check(job: ImportJob, watch: Unwatched) -> None:
     reading = _Reading(job, watch, keep=PREVIEW_ROWS)
     verdict = reading.classified(share=95)
     _held(
-        ImportJob.objects.filter(pk=job.pk).show(
-            job.lease, preview=reading.preview(), problems=reading.problems(), **_counts(job.mode, verdict, reading)
+        ImportJob.objects.held_by(job).show(
+            preview=reading.preview(), problems=reading.problems(), **_counts(job.mode, verdict, reading)
         )
     )
 
@@ -140,7 +140,7 @@ def _run(job: ImportJob, watch: Unwatched) -> None:
     # Somebody has added or deleted a recipient by hand in these seconds.
     elsewhere = counts["added"] - added + counts["changed"] - changed
     counts |= {"added": added, "changed": changed, "passed_over": counts["passed_over"] + elsewhere}
-    _held(ImportJob.objects.filter(pk=job.pk).finish(job.lease, problems=reading.problems(), **counts))
+    _held(ImportJob.objects.held_by(job).finish(problems=reading.problems(), **counts))
 
 
 def _held(count: int) -> None:

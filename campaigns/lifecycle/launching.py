@@ -1,6 +1,8 @@
 """A mailing sent to its audience."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from accounts.models import User
 from backoffice import correlation
 from campaigns.lifecycle.enqueueing import enqueue, enqueue_expansion
 from campaigns.lifecycle.errors import AlreadyRunning, NobodyToSendTo, NotNow
-from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped
+from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped, refuse_without_log
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.sending.ledger import audience
 from campaigns.sending.letters import content
@@ -34,14 +36,22 @@ def launch(
     that deliver it are enqueued. Raises LifecycleError; then nothing has changed.
     """
     try:
-        with transaction.atomic():
+        with one_at_a_time(mailing):
             return _launch(mailing, by, dry_run=dry_run, new_only=new_only, undo_seconds=undo_seconds)
+    except content.NotFrozen as error:
+        raise NotNow(str(error)) from error
+
+
+@contextmanager
+def one_at_a_time(mailing: Mailing) -> Iterator[None]:
+    """One transaction. Raises AlreadyRunning when the database finds another attempt that is unfinished."""
+    try:
+        with transaction.atomic():
+            yield
     except IntegrityError as error:
         if "attempt_one_at_a_time" in str(error):
             raise _busy(mailing) from error
         raise
-    except content.NotFrozen as error:
-        raise NotNow(str(error)) from error
 
 
 def can_be_undone(mailing: Mailing) -> bool:
@@ -57,6 +67,8 @@ def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool,
         refuse_after_end(mailing)
         refuse_while_stopped()
         _set_running(mailing)
+    if new_only:
+        refuse_without_log(mailing)
     attempt = MailingAttempt.objects.create(
         mailing=mailing,
         dry_run=dry_run,
@@ -94,6 +106,8 @@ def _expand(attempt: MailingAttempt, count: int) -> None:
 
 def _set_running(mailing: Mailing) -> None:
     this = Mailing.objects.filter(pk=mailing.pk)
+    # Locked before its plan is read: who takes the plan back meanwhile must not find it there again.
+    list(this.select_for_update(no_key=True).values_list("pk"))
     if this.move(Status.RUNNING, of=Mailing.IDLE, next_run_at=_next_run(mailing)):
         return
     if this.filter(status__in=Mailing.ACTIVE).exists():

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from campaigns.lifecycle.enqueueing import enqueue
 from campaigns.lifecycle.errors import NotNow
+from campaigns.lifecycle.launching import one_at_a_time
 from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.models.log import Status as LogStatus
@@ -31,8 +32,13 @@ def confirm_unconfirmed(mailing: Mailing, by: User) -> int:
     return count
 
 
-@transaction.atomic
 def _send_again(mailing: Mailing, status: LogStatus) -> int:
+    # An undone launch that is not closed yet is unfinished, though its mailing is idle.
+    with one_at_a_time(mailing):
+        return _reopen(mailing, status)
+
+
+def _reopen(mailing: Mailing, status: LogStatus) -> int:
     refuse_after_end(mailing)
     refuse_while_stopped()
     attempt = _ended(mailing)
@@ -50,4 +56,6 @@ def _ended(mailing: Mailing) -> MailingAttempt:
     attempt: MailingAttempt | None = mailing.attempts.real().begun().select_related("triggered_by").first()
     if attempt is None or attempt.finished_at is None:
         raise NotNow(_("“%s” has no attempt that has ended.") % mailing)
+    if attempt.pruned_at:
+        raise NotNow(_("The log of the last attempt of “%s” has been removed: it is not known any more who.") % mailing)
     return attempt

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,6 +13,7 @@ from campaigns.lifecycle.errors import LifecycleError, NobodyToSendTo, NotNow
 from campaigns.lifecycle.launching import launch
 from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped
 from campaigns.models import Mailing, MailingAttempt, SendingStop
+from campaigns.sending import home
 from campaigns.sending.ledger import resolution
 
 logger = logging.getLogger(__name__)
@@ -49,14 +51,15 @@ def launch_due(now: datetime | None = None) -> list[MailingAttempt]:
 
     One that can not start is logged, and does not hold up the rest.
 
-    While all sending is stopped, those that are due wait.
+    While all sending is stopped, or SENDING_ENABLED is off, those that are due wait.
     """
     now = now or timezone.now()
     resolution.end_overdue()
     for late in Mailing.objects.overdue(now):
         Mailing.objects.filter(pk=late.pk).move(Status.FINISHED, of=(Status.SCHEDULED,), next_run_at=None)
         logger.warning("Mailing %s ended before it could be sent.", late.pk)
-    if SendingStop.objects.in_force():
+    home.hold_copies()
+    if not settings.SENDING_ENABLED or SendingStop.objects.in_force():
         return []
     return [attempt for mailing in Mailing.objects.due(now) if (attempt := _launch_due(mailing, now))]
 

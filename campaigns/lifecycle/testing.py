@@ -43,9 +43,10 @@ def refuse_no_address(address: str) -> None:
 
 
 def _send_test(mailing: Mailing, by: User, address: str, recipient: Recipient) -> MailingAttempt:
-    _refuse_disabled(mailing)
     refuse_after_end(mailing)
+    # Before the mailing is locked: the switch may be moving, and then locks mailings.
     refuse_while_stopped()
+    _refuse_disabled(mailing)
     _refuse_outsider(mailing, recipient)
     attempt: MailingAttempt = MailingAttempt.objects.create(
         mailing=mailing,

@@ -29,7 +29,7 @@ def undo(mailing: Mailing, by: User) -> Status:
 
 
 def _take_back(mailing: Mailing, by: User) -> tuple[MailingAttempt, Status]:
-    attempt = mailing.attempts.unfinished().real().first()
+    attempt = mailing.attempts.unfinished().real().exclude(status=MailingAttempt.Status.CANCELLED).first()
     if attempt is None:
         raise NotNow(_("“%s” is not being sent.") % mailing)
     if not MailingAttempt.objects.filter(pk=attempt.pk).undoable().cancel(_("Undone by %s.") % by):

@@ -1,18 +1,21 @@
 """The nouns: Recipient, Message, Mailing, MailingAttempt, MailingLog (and the chunks that jobs deliver).
 
-Beside them the Tally of what became of letters, and what holds for all sending: SendingLimit with its buckets,
-DomainSlowdown, SendingStop. An ImportJob brings recipients in.
+Beside them the Tally of what became of letters with the Rollup of ended attempts, and what holds for all sending:
+SendingLimit with its buckets, DomainSlowdown, SendingStop, SendingHome. An ImportJob brings recipients in, an
+AttemptWatch notices standstills.
 """
 
 from campaigns.models.attempt import MailingAttempt
 from campaigns.models.bucket import LimitBucket
 from campaigns.models.chunk import Chunk
+from campaigns.models.home import SendingHome
 from campaigns.models.import_job import ImportJob, ImportPart
 from campaigns.models.limit import SendingLimit
 from campaigns.models.log import MailingLog
 from campaigns.models.mailing import Mailing
 from campaigns.models.message import Message
 from campaigns.models.recipient import Recipient
+from campaigns.models.rollup import DomainRollup, ReplyRollup, Rollup
 from campaigns.models.shares import (
     MailingGroupShare,
     MailingUserShare,
@@ -24,9 +27,12 @@ from campaigns.models.shares import (
 from campaigns.models.slowdown import DomainSlowdown
 from campaigns.models.stop import SendingStop
 from campaigns.models.tally import Tally
+from campaigns.models.watch import AttemptWatch
 
 __all__ = [
+    "AttemptWatch",
     "Chunk",
+    "DomainRollup",
     "DomainSlowdown",
     "ImportJob",
     "ImportPart",
@@ -42,6 +48,9 @@ __all__ = [
     "Recipient",
     "RecipientGroupShare",
     "RecipientUserShare",
+    "ReplyRollup",
+    "Rollup",
+    "SendingHome",
     "SendingLimit",
     "SendingStop",
     "Tally",

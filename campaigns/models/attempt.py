@@ -134,6 +134,8 @@ class MailingAttempt(models.Model):
     )
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    # From then on rows of its ledger are missing: they were removed to save room.
+    pruned_at = models.DateTimeField(_("log removed"), null=True, editable=False)
 
     objects: ClassVar[Any] = AttemptQuerySet.as_manager()
 
@@ -169,4 +171,7 @@ class MailingAttempt(models.Model):
 
     @property
     def percent(self) -> int:
-        return 100 * self.done // self.total if self.total else 100
+        if not self.total:
+            # Before its audience is written down, too, it has no rows.
+            return 100 if self.finished_at else 0
+        return 100 * self.done // self.total

@@ -11,8 +11,11 @@ class Chunk(models.Model):
 
     `lease` is the fencing token: each job that takes the chunk raises it, and nothing is written to the
     ledger under an older one. `in_flight` are the rows whose letters may be on their way: written before
-    they leave, and taken out when their outcome is.
+    they leave, and taken out when their outcome is. NO_MORE among them: no other row joins them.
     """
+
+    # No row has this id.
+    NO_MORE = 0
 
     attempt = models.ForeignKey(MailingAttempt, on_delete=models.CASCADE, related_name="chunks")
     first_id = models.BigIntegerField()

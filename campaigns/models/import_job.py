@@ -42,8 +42,12 @@ class ImportJobQuerySet(models.QuerySet["ImportJob"]):
             state=State.CHECKING, reason="", lease=0, position=0, rows_done=0, work_began_at=Now()
         )
 
-    def show(self, lease: int, **found: Any) -> int:
-        return self.filter(state=State.CHECKING, lease=lease).update(state=State.PREVIEWED, position=100, **found)
+    def held_by(self, job: ImportJob) -> ImportJobQuerySet:
+        """The import, while the process that read `job` is the last that took it, for what it still waits for."""
+        return self.filter(pk=job.pk, lease=job.lease, work_began_at=job.work_began_at)
+
+    def show(self, **found: Any) -> int:
+        return self.filter(state=State.CHECKING).update(state=State.PREVIEWED, position=100, **found)
 
     def begin(self, **given: Any) -> int:
         """It is confirmed: write the rows."""
@@ -55,11 +59,9 @@ class ImportJobQuerySet(models.QuerySet["ImportJob"]):
         """A process goes to work. It fences off whoever was at work before, and may have been killed."""
         return self.filter(state__in=UNDER_WAY).update(lease=F("lease") + 1)
 
-    def finish(self, lease: int, **found: Any) -> int:
+    def finish(self, **found: Any) -> int:
         """Part of the transaction that writes the recipients, so both hold or neither."""
-        return self.filter(state=State.RUNNING, lease=lease).update(
-            state=State.DONE, position=100, finished_at=Now(), **found
-        )
+        return self.filter(state=State.RUNNING).update(state=State.DONE, position=100, finished_at=Now(), **found)
 
     def fail(self, reason: str) -> int:
         return self.exclude(state__in=ENDED).update(state=State.FAILED, reason=reason, finished_at=Now())
@@ -102,7 +104,8 @@ class ImportJob(models.Model):
 
     state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.UPLOADED)
     reason = models.TextField(_("reason"), blank=True)
-    # The fencing token: whoever goes to work raises it, and nothing is finished under an older one.
+    # The fencing token: whoever goes to work raises it, and nothing is finished under an older one. It counts from
+    # `work_began_at`.
     lease = models.PositiveIntegerField(default=0, editable=False)
     position = models.PositiveSmallIntegerField(_("percent"), default=0)
     rows_done = models.PositiveIntegerField(_("rows so far"), default=0)

@@ -18,7 +18,7 @@ class StopQuerySet(models.QuerySet["SendingStop"]):
 
 
 class SendingStop(models.Model):
-    """All sending stopped by a person, and gone on with by a person: who, when, and why."""
+    """All sending stopped by a person (or by itself, in a copy), and gone on with by a person: who, when, and why."""
 
     reason = models.CharField(_("reason"), max_length=200)
     started_at = models.DateTimeField(_("stopped"), auto_now_add=True)
@@ -49,5 +49,7 @@ class SendingStop(models.Model):
         ]
 
     def __str__(self) -> str:
-        who = self.started_by or gettext("Somebody")
+        if not self.started_by:
+            return gettext("All sending is stopped: %s") % self.reason
+        who = self.started_by
         return gettext("%(who)s stopped all sending: %(reason)s") % {"who": who, "reason": self.reason}

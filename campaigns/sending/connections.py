@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextvars import Context
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -59,7 +60,8 @@ class Connections:
         for _ in range(min(self._limit - len(self._tasks), self._line.waiting)):
             if (place := self._slots.take()) is None:
                 break
-            task = asyncio.create_task(self._guarded(place), name="connection")
+            # In the log, a connection is no work of the job that happened to open it.
+            task = asyncio.create_task(self._guarded(place), name="connection", context=Context())
             self._tasks.add(task)
             task.add_done_callback(self._ended)
         if self._watch is None:

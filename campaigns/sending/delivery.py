@@ -71,9 +71,10 @@ class ChunkDelivery:
                 await asyncio.sleep(0)
 
     def reconsider(self) -> None:
-        """What was held back may perhaps begin."""
-        self._rows.extend(self._held)
-        self._held.clear()
+        """What was held back may perhaps begin; in this delivery no more, once it is stopped."""
+        if not self._stopped:
+            self._rows.extend(self._held)
+            self._held.clear()
 
     def held_for(self) -> float | None:
         """In how many seconds the first of those that are held back may have a chance; None: there are none."""

@@ -99,6 +99,10 @@ class Engine:
         except (NotComposed, ValidationError) as error:
             await self._can_not_compose(lease, f"No letter can be written: {_sentence(error)}")
             return None
+        if not (settings.SENDING_ENABLED or assignment.attempt.dry_run):
+            reason = TransportDown("Nothing is sent here: SENDING_ENABLED is off.")
+            await self._could_not_send(assignment.attempt, lease, reason)
+            return None
         rows = await self.recorder.call(chunks.ready, lease)
         delivery = ChunkDelivery(assignment, lease, rows, self.recorder, self.limits)
         self._deliveries.add(delivery)

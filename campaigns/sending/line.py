@@ -57,7 +57,8 @@ class Parcel:
 
     def granted(self, granted: bool) -> bool:
         """Remember what came of the mark. Without it nothing of the delivery may be sent."""
-        self.marked = granted
+        # One that an earlier connection was granted stands in the ledger until it is taken out.
+        self.marked = self.marked or granted
         if not granted:
             self.delivery.stop()
         return granted

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -41,6 +42,8 @@ class _News:
     marks: list[int] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
+    # Of the rows that are settled, those that were in flight.
+    landed: set[int] = field(default_factory=set)
     flushes: list[asyncio.Future[None]] = field(default_factory=list)
 
     def tell(self, lease: Lease, written: Written) -> None:
@@ -117,7 +120,7 @@ class Recorder:
         if news is None:
             news = self._news[lease] = _News()
             if self._writer is None or self._writer.done():
-                self._writer = asyncio.create_task(self._write_all(), name="ledger writer")
+                self._writer = asyncio.create_task(self._write_all(), name="ledger writer", context=Context())
         return news
 
     async def _write_all(self) -> None:
@@ -130,6 +133,7 @@ class Recorder:
                     failpoints.reach("after-commit")
             except Exception as error:
                 logger.exception("The ledger could not be written")
+                self._leave_in_doubt(news)
                 group = self._begin()
                 for one in news.values():
                     one.fail(error)
@@ -158,8 +162,14 @@ class Recorder:
 
     def _entries(self, lease: Lease, news: _News) -> Entries:
         in_flight = self._in_flight[lease]
-        in_flight.difference_update([settlement.row for settlement in news.settlements])
+        news.landed = in_flight.intersection([settlement.row for settlement in news.settlements])
+        in_flight -= news.landed
         return Entries(list(in_flight), news.marks, news.settlements)
+
+    def _leave_in_doubt(self, news: dict[Lease, _News]) -> None:
+        # Their outcomes are lost: the next commit must not take their marks away, or their letters would be sent again.
+        for lease, one in news.items():
+            self._in_flight[lease] |= one.landed
 
     def _note(self, news: dict[Lease, _News], written: dict[Lease, Written]) -> None:
         for lease, one in news.items():

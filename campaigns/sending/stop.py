@@ -2,90 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from django.db import IntegrityError, connection, transaction
+from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from campaigns.models import Chunk, Mailing, MailingAttempt, SendingStop
-from campaigns.models.attempt import Status as AttemptStatus
-from campaigns.sending.ledger import moves
+from campaigns.sending import home
 from campaigns.sending.queue import jobs
+from campaigns.sending.switch import StopError, in_force, lock, press
 
-# An arbitrary number that names the switch among PostgreSQL's advisory locks.
-SWITCH_LOCK = 1_190_113_004
-
-
-class StopError(Exception):
-    """The switch is in that position already; the text says so to the person who pressed it."""
-
-
-def press(by: User, reason: str) -> SendingStop:
-    """Stop all sending: letters on their way settle, and none is begun until lift().
-
-    Every attempt under way is paused with the reason; those that were paused before stay so afterwards. Dry runs
-    go on, they send nothing. Raises StopError.
-    """
-    stop = _put_in_force(by, reason)
-    # Apart, because it may have to wait: what is under way has stopped, and whoever begins now sees the stop.
-    _pause_latecomers(stop)
-    return stop
-
-
-@transaction.atomic
-def _put_in_force(by: User, reason: str) -> SendingStop:
-    try:
-        with transaction.atomic():
-            stop: SendingStop = SendingStop.objects.create(started_by=by, reason=reason)
-    except IntegrityError as error:
-        if "stop_one_in_force" in str(error):
-            raise StopError(_("All sending is stopped already.")) from error
-        raise
-    _pause(stop)
-    return stop
-
-
-@transaction.atomic
-def _pause_latecomers(stop: SendingStop) -> None:
-    """Pause what had looked for a stop before there was one, and was committed after it."""
-    _lock("exclusive")
-    if SendingStop.objects.filter(pk=stop.pk, ended_at=None).exists():
-        _pause(stop)
-
-
-def _pause(stop: SendingStop) -> None:
-    moving = MailingAttempt.objects.filter(dry_run=False, status__in=(AttemptStatus.QUEUED, AttemptStatus.RUNNING))
-    attempts = list(moving.order_by("pk").values_list("pk", flat=True))
-    reason = str(stop)
-    stop.attempts.add(*[attempt for attempt in attempts if moves.pause(attempt, reason)])
+__all__ = ["StopError", "in_force", "lift", "press"]
 
 
 @transaction.atomic
 def lift(by: User) -> tuple[SendingStop, int]:
     """Let sending go on: the attempts that the stop had paused are resumed.
 
-    Returns the stop that is over, and how many mailings go on. Raises StopError.
+    Returns the stop that is over, and how many mailings go on. A copy of the database is at home from then on.
+    Raises StopError.
     """
-    _lock("exclusive")
+    if not settings.SENDING_ENABLED:
+        raise StopError(_("Nothing is sent here: SENDING_ENABLED is off."))
+    lock("exclusive")
     stop = SendingStop.objects.in_force()
     if not stop:
         raise StopError(_("Sending is not stopped."))
     SendingStop.objects.filter(pk=stop.pk).update(ended_at=Now(), ended_by=by)
+    home.settle()
     attempts = stop.attempts.select_related("triggered_by").order_by("pk")
     return stop, sum(_resume(attempt) and not attempt.test for attempt in attempts)
-
-
-@transaction.atomic
-def in_force() -> SendingStop | None:
-    """The stop that is on, for whoever is about to begin something.
-
-    None: what the caller's transaction begins is sent, or paused by a stop that comes meanwhile.
-    """
-    _lock("shared")
-    found: SendingStop | None = SendingStop.objects.in_force()
-    return found
 
 
 def _resume(attempt: MailingAttempt) -> bool:
@@ -97,11 +44,3 @@ def _resume(attempt: MailingAttempt) -> bool:
     email = attempt.triggered_by.email if attempt.triggered_by else "-"
     jobs.enqueue(list(chunks), attempt.request_id, email, urgent=True, held_until=attempt.held_until)
     return True
-
-
-def _lock(mode: Literal["shared", "exclusive"]) -> None:
-    # Held until the transaction ends. Who is about to begin something shares it, for as long as an audience of
-    # thousands takes to write; the stop waits for them only once it is in force.
-    function = {"shared": "pg_advisory_xact_lock_shared", "exclusive": "pg_advisory_xact_lock"}[mode]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [SWITCH_LOCK])

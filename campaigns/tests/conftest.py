@@ -1,7 +1,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.conf import settings as configured
 from django.db import connection
 from pytest_django import Settings
 
@@ -41,11 +43,25 @@ def _no_time_to_undo(settings: Settings) -> None:
     settings.SENDING_UNDO_SECONDS = 0
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _an_empty_cache() -> None:
+    """Keys are made of ids, which the databases of other runs have, too."""
+    configured.CACHES["default"]["KEY_PREFIX"] = f"test-{uuid4()}"
+
+
 @pytest.fixture(autouse=True)
-def _an_empty_queue(request: pytest.FixtureRequest) -> None:
-    """Procrastinate's tables are not Django's, which would empty them between tests with transactions of their own."""
+def _an_empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Procrastinate's tables are not Django's, which would empty them after tests with transactions of their own."""
     marker = request.node.get_closest_marker("django_db")
-    if marker and marker.kwargs.get("transaction"):
-        request.getfixturevalue("transactional_db")
-        with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+    if not (marker and marker.kwargs.get("transaction")):
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    _empty_the_queue()
+    yield
+    _empty_the_queue()
+
+
+def _empty_the_queue() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")

@@ -17,6 +17,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
+from campaigns.admin import urls
 from campaigns.imports import work
 from campaigns.models import DomainSlowdown, ImportJob, Mailing, SendingLimit, SendingStop
 from campaigns.models.shares import SHARED_VERBS
@@ -35,6 +36,8 @@ class Page:
 
     name: str
     route: str
+    # Those of the reports stand beside the admin's.
+    root: str = ""
 
     @property
     def has_object(self) -> bool:
@@ -52,7 +55,7 @@ class Page:
         return self.with_key(keys["/".join([*self.route.split("/")[:2], ""])] if self.has_object else "")
 
     def with_key(self, key: Any) -> str:
-        return reverse("admin:index") + re.sub(r"<[^>]+>", str(key), self.route)
+        return (self.root or reverse("admin:index")) + re.sub(r"<[^>]+>", str(key), self.route)
 
 
 def pages() -> Iterator[Page]:
@@ -62,6 +65,8 @@ def pages() -> Iterator[Page]:
             assert isinstance(pattern, URLPattern)
             route = str(entry.pattern) if entry is pattern else f"{entry.pattern}{pattern.pattern}"
             yield Page(pattern.name or _made_of(route), route)
+    for report in urls.urlpatterns:
+        yield Page(f"{urls.app_name}_{report.name}", str(report.pattern), "/mailings/")
 
 
 def _made_of(route: str) -> str:

@@ -163,6 +163,10 @@ campaigns_mailing_preflight_export catch_all view_on_site
     get     404  404    404  404   404      404     404       404   404        in
     empty   404  404    404  404   404      404     404       404   404        in
 
+campaigns_mailing_report
+    get     200  200    200  200   200      404     200       200   404        in
+    empty   405  405    405  405   405      404     405       405   404        in
+
 campaigns_mailing_running
     get     200  200    200  200   200      200     200       200   403        in
     empty   200  200    200  200   200      200     200       200   403        in
@@ -261,6 +265,10 @@ password_change
     get     200  200    200  200   200      200     200       200   200        in
     empty   200  200    200  200   200      200     200       200   200        in
     form    200  200    200  200   200      200     200       200   200        in
+
+reports_mine reports_statistics
+    get     200  200    200  200   200      200     200       200   403        in
+    empty   405  405    405  405   405      405     405       405   403        in
 
 profile
     get     200  200    200  200   200      200     200       200   200        in

@@ -304,3 +304,14 @@ def test_no_heading_names_a_library(noun: str) -> None:
     shown = logged_in(factories.user(is_superuser=True)).get(reverse(f"admin:{noun}_changelist")).content.decode()
     words = [line for line in shown.lower().splitlines() if "href" not in line and "class=" not in line]
     assert not [line for line in words for library in LIBRARIES if library in line]
+
+
+def test_the_mailing_log_is_called_so_as_in_the_sidebar(client: Client) -> None:
+    shown = client.get(url("mailinglog"))
+    assert shown.context["title"] == shown.context["heading"] == "Mailing log"
+
+
+def test_an_import_tells_in_words_what_became_of_its_rows(client: Client, operator: User) -> None:
+    job = factories.import_job(operator)
+    type(job).objects.filter(pk=job.pk).update(total=1200, added=1199, refused=1)
+    assert "1,200 rows, 1,199 new, 1 refused" in page(client, "importjob")

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 COMMANDS = (
     "run_scheduler",
+    "stop_scheduler",
+    "scheduler_status",
     "run_worker",
     "send_due_mailings",
     "send_mailing",

@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.models.log import Status
-from campaigns.reports import domains, pace, progress, replies, sparkline, timeline
+from campaigns.reports import domains, metrics, pace, progress, replies, sparkline, timeline
 from campaigns.sending.ledger import audience, chunks, entries, resolution
 from campaigns.sending.ledger.entries import Entries, Settlement
 from campaigns.sending.ledger.lease import Lease
@@ -149,6 +149,11 @@ TALLIES = """
     SELECT CASE WHEN n %% 50 = 0 THEN %(running)s ELSE %(ended)s END, now() - n * interval '1 minute'
     FROM generate_series(1, 100000) n;
     ANALYZE campaigns_tally"""
+
+
+def test_figures_for_prometheus_count_rows_of_the_ledger_by_their_attention_alone(million: Million) -> None:
+    scans = scans_of(lambda: list(metrics.Campaigns(2).collect()))
+    assert_by_index(scans, BY_ATTENTION)
 
 
 def test_errors_are_grouped_by_what_their_index_finds(million: Million) -> None:

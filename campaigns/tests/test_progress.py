@@ -325,3 +325,11 @@ def test_who_may_follow(person: Any, status: int, operator: User) -> None:
 def test_an_owner_who_lost_the_role_can_not_follow() -> None:
     owner = factories.user()
     assert logged_in(owner).get(url(factories.mailing(owner))).status_code == 404
+
+
+def test_before_its_audience_is_written_down_nothing_of_a_run_is_done(client: Client, operator: User) -> None:
+    mailing = factories.mailing(operator)
+    attempt = MailingAttempt.objects.create(mailing=mailing, held_until=None)
+    shown = str(Words(client.get(url(mailing)).content.decode()))
+    assert attempt.percent == 0
+    assert "there will be more letters" in shown

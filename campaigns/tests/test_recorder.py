@@ -135,6 +135,27 @@ def test_a_broken_connection_is_replaced_and_nothing_is_lost() -> None:
     assert play(scene).logs.in_flight().count() == 2
 
 
+def test_a_letter_whose_outcome_could_not_be_written_stays_in_doubt_and_is_not_sent_again() -> None:
+    async def scene(recorder: Recorder, lease: Lease) -> None:
+        assert await marked(recorder, lease, lease.first)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("campaigns.sending.recorder.PATIENCE_SECONDS", -1)
+            patch.setattr(entries, "write", away)
+            recorder.settle(lease, Settlement(lease.first, Status.SENT))
+            recorder.settle(lease, Settlement(lease.first + 1, Status.SKIPPED))
+            with pytest.raises(OperationalError):
+                await recorder.flush(lease)
+        assert await marked(recorder, lease, lease.last)
+
+    attempt = play(scene)
+    first, last = attempt.logs.earliest("pk"), attempt.logs.latest("pk")
+    assert set(attempt.logs.in_flight()) == {first, last}
+
+
+def away(_entries: object) -> None:
+    raise OperationalError("the database is away")
+
+
 def _pid() -> int:
     connection.ensure_connection()
     return int(connection.connection.info.backend_pid)

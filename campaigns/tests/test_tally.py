@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import Count, F
 from django.db.models.functions import TruncMinute
 
@@ -87,6 +88,14 @@ def test_what_is_cancelled_is_counted() -> None:
     lifecycle.cancel(attempt.mailing)
     assert Tally.objects.get().cancelled == 3
     assert_is_what_the_ledger_says()
+
+
+def test_what_is_cancelled_shortly_before_a_full_minute_is_counted_in_the_minute_that_its_rows_tell() -> None:
+    attempt, _lease = launched(2)
+    lifecycle.cancel(attempt.mailing)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")  # when the transaction began, whose minute the tally takes
+        assert set(attempt.logs.values_list("settled_at", flat=True)) == {cursor.fetchone()[0]}
 
 
 def ended_with_trouble() -> MailingAttempt:

@@ -130,6 +130,7 @@ def _start(to: Sink, connections: int, log: Path) -> Worker:
         "SMTP_PORT": str(to.port),
         "SENDING_CONNECTIONS": str(connections),
         "LOG_LEVEL": "WARNING",
+        "LOG_DIR": "",
     }
     with log.open("wb") as output:
         command = [sys.executable, str(ROOT / "manage.py"), "run_worker"]

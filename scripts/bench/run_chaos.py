@@ -32,6 +32,7 @@ SETTINGS = {
     "DEBUG": "False",
     "SECRET_KEY": secrets.token_urlsafe(50),
     "LOG_LEVEL": "ERROR",
+    "LOG_DIR": "",
     "SENDING_CHUNK_ROWS": "100",
     # Some audiences are written by the press of the button, some by a worker.
     "SENDING_INLINE_ROWS": "500",

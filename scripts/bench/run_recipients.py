@@ -32,6 +32,7 @@ SETTINGS = {
     "DEBUG": "False",
     "SECRET_KEY": secrets.token_urlsafe(50),
     "LOG_LEVEL": "ERROR",
+    "LOG_DIR": "",
     "REDIS_URL": "",
 }
 

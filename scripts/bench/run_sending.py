@@ -36,6 +36,7 @@ SETTINGS = {
     "SMTP_USER": "",
     "SMTP_PASSWORD": "",
     "LOG_LEVEL": "ERROR",
+    "LOG_DIR": "",
 }
 # Servers that the environment names are somebody's: the benchmark writes to its own alone.
 NOT_OURS = ("DB_", "PG", "REDIS_URL", "SENDING_")

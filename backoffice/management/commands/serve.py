@@ -1,6 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from waitress import create_server
 
@@ -16,10 +17,9 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=8, help="requests answered at the same time (8)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        listening = {name: options[name] for name in ("host", "port", "threads")}
         try:
-            server = create_server(
-                application, host=options["host"], port=options["port"], threads=options["threads"], ident=None
-            )
+            server = create_server(application, ident=None, **listening, **_proxy())
         except OSError as error:
             raise CommandError(f"Port {options['port']} can not be used: {error.strerror}.") from error
         self.stdout.write(f"Serving on http://{options['host']}:{options['port']}/")
@@ -27,3 +27,11 @@ class Command(BaseCommand):
             server.run()
         except (KeyboardInterrupt, SystemExit):
             server.close()
+
+
+def _proxy() -> dict[str, Any]:
+    """Waitress removes what a proxy says unless told to believe it: without this, TRUST_PROXY would have no effect."""
+    header: Any = settings.SECURE_PROXY_SSL_HEADER
+    if not header:
+        return {}
+    return {"trusted_proxy": "*", "trusted_proxy_headers": {"x-forwarded-proto"}}

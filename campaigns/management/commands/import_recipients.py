@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from accounts.models import User
+from backoffice import log_files
 from backoffice.correlation import correlated, new_id
 from campaigns.imports import work
 from campaigns.imports.errors import ImportRefused
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        log_files.write("app")
         request_id = new_id()
         with correlated(request_id):
             try:

@@ -3,7 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from backoffice import log_files
+from backoffice.correlation import correlated
 from campaigns.imports import work
+from campaigns.models import ImportJob
 
 
 class Command(BaseCommand):
@@ -17,4 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--id", type=int, required=True, help="the import's number")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        work.carry_out(options["id"])
+        log_files.write("worker")
+        found = ImportJob.objects.filter(pk=options["id"]).values_list("request_id", "owner__email").first()
+        with correlated(*found or ("-",)):
+            work.carry_out(options["id"])

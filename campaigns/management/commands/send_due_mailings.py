@@ -4,6 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
 
+from backoffice import log_files
+from backoffice.correlation import working
 from campaigns import lifecycle
 from campaigns.management import delivery
 
@@ -19,9 +21,11 @@ class Command(BaseCommand):
         parser.add_argument("--enqueue", action="store_true", help="leave the delivery to running workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        attempts = lifecycle.launch_due()
-        if attempts and not options["enqueue"]:
-            attempts = delivery.deliver(attempts)
+        log_files.write("scheduler")
+        with working(job="send_due_mailings"):
+            attempts = lifecycle.launch_due()
+            if attempts and not options["enqueue"]:
+                attempts = delivery.deliver(attempts)
         for attempt in attempts:
             self.stdout.write(delivery.sentence(attempt))
         if not attempts:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from backoffice import log_files
 from backoffice.correlation import correlated, new_id
 from campaigns import lifecycle
 from campaigns.management import delivery
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        log_files.write("app")
         with correlated(new_id()):
             attempt = self._launch(options["id"], dry_run=options["dry_run"], new_only=options["new_only"])
         if not options["enqueue"]:

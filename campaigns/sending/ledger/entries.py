@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from campaigns.models import MailingLog
+from campaigns.models import Chunk, MailingLog
 from campaigns.models.log import Status
 from campaigns.sending.ledger.cursors import prepared
 from campaigns.sending.ledger.lease import Lease
@@ -41,11 +41,11 @@ def write(entries: dict[Lease, Entries]) -> dict[Lease, Written]:
     """Commit marks and settlements of several leases together, in one statement.
 
     Marks stand in an array of the chunk, so a letter that goes well changes its own row once: that halves
-    PostgreSQL's work and its log. They are granted only while the attempt runs and the lease holds; both are
-    checked in the same statement, and the chunk stays locked until it is committed, so a newer lease sees
-    either all of it or nothing. Nor are they granted once the mailing's end has passed. Idempotent under a
-    lease: when the answer to a commit was lost, the same entries may be written again. No row may be both marked
-    and settled in them.
+    PostgreSQL's work and its log. They are granted only while the attempt runs, its mailing's end has not passed and
+    the lease holds; the chunk stays locked until the statement is committed, so a newer lease sees either all of it
+    or nothing. A statement that had to wait for that lock does not see that the attempt was cancelled meanwhile: who
+    cancels rows of a chunk leaves NO_MORE in the array, and that it does see. Idempotent under a lease: when the
+    answer to a commit was lost, the same entries may be written again. No row may be both marked and settled in them.
     """
     with prepared() as cursor:
         cursor.execute(_WRITE, _columns(entries), prepare=True, binary=True)
@@ -88,14 +88,15 @@ _ATTENTION = ", ".join(str(int(status)) for status in MailingLog.ATTENTION)
 # attempts are locked in the order of their ids: writers of several could otherwise wait for each other.
 _WRITE = f"""
 WITH held AS (
-    SELECT l.position, c.id, c.attempt_id, l.in_flight, l.marks FROM campaigns_chunk c
+    SELECT l.position, c.id, c.attempt_id, l.in_flight, l.marks, {Chunk.NO_MORE} <> ALL(c.in_flight) AS open
+    FROM campaigns_chunk c
     JOIN unnest(%(chunks)s::bigint[], %(numbers)s::bigint[], %(in_flight)s::text[], %(marks)s::text[])
          WITH ORDINALITY AS l(id, number, in_flight, marks, position)
       ON l.id = c.id AND l.number = c.lease
     WHERE c.closed_at IS NULL ORDER BY c.id FOR NO KEY UPDATE OF c
 ), allowed AS (
     SELECT h.position, h.id, h.in_flight, h.marks,
-           a.status = 'running' AND (m.end_at IS NULL OR m.end_at > now()) AS granted
+           h.open AND a.status = 'running' AND (m.end_at IS NULL OR m.end_at > now()) AS granted
     FROM held h JOIN campaigns_mailingattempt a ON a.id = h.attempt_id JOIN campaigns_mailing m ON m.id = a.mailing_id
 ), marked AS (
     UPDATE campaigns_chunk c

@@ -3,6 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
@@ -72,9 +73,13 @@ def _close_waiting(chunk: Chunk) -> int:
     rows = MailingLog.objects.alias(of=F("attempt_id") + 0).filter(of=chunk.attempt_id)
     still_open = rows.filter(pk__range=(chunk.first_id, chunk.last_id), status__in=MailingLog.OPEN)
     waiting = still_open.exclude(pk__in=chunk.in_flight)
-    count: int = waiting.update(status=Status.CANCELLED, attention=None, retry_at=None, settled_at=Now())
+    # By the clock of the tally: Now() is another minute when the transaction began shortly before the full one.
+    count: int = waiting.update(status=Status.CANCELLED, attention=None, retry_at=None, settled_at=TransactionNow())
+    this = Chunk.objects.filter(pk=chunk.pk)
     if not chunk.in_flight or not still_open.exists():
-        Chunk.objects.filter(pk=chunk.pk).update(closed_at=Now(), in_flight=[])
+        this.update(closed_at=Now(), in_flight=[])
+    elif Chunk.NO_MORE not in chunk.in_flight:
+        this.update(in_flight=[*chunk.in_flight, Chunk.NO_MORE])
     return count
 
 
@@ -91,12 +96,13 @@ def reopen(attempt: int, status: Status) -> list[int]:
     tallies.move(attempt, status)
     rows = MailingLog.objects.filter(attempt=attempt, attention=status)
     count = rows.update(status=Status.PENDING, attention=None, detail="", tries=0, settled_at=None)
-    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
+    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False, pruned_at=None)
     changes: dict[str, Any] = {counter: F(counter) - count, "status": AttemptStatus.QUEUED, "finished_at": None}
     if not count or not ended.update(**changes, server_response=""):
         transaction.set_rollback(True)
         return []
-    Chunk.objects.filter(pk__in=reopened).update(closed_at=None)
+    # Fenced off: a worker that was asleep may still have the outcomes that are taken back here in its hands.
+    Chunk.objects.filter(pk__in=reopened).update(closed_at=None, in_flight=[], lease=F("lease") + 1)
     return reopened
 
 
@@ -108,7 +114,7 @@ def confirm(attempt: int, detail: str) -> int:
     tallies.move(attempt, Status.UNCONFIRMED, Status.SENT)
     rows = MailingLog.objects.filter(attempt=attempt, attention=Status.UNCONFIRMED)
     count: int = rows.update(status=Status.SENT, attention=None, detail=detail)
-    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False)
+    ended = MailingAttempt.objects.filter(pk=attempt, finished_at__isnull=False, pruned_at=None)
     if not ended.update(sent=F("sent") + count, unconfirmed=F("unconfirmed") - count):
         transaction.set_rollback(True)
         return 0

@@ -12,7 +12,7 @@ from math import ceil
 from campaigns.sending.limits.session import Session
 
 # An arbitrary number, the first of the two that name such a lock. The second is the place's, or 0 for the shared one.
-SPACE = 1_190_113_003
+SPACE = 1_190_113_005
 
 
 class Slot:

@@ -15,10 +15,10 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import JobDeferrer
 from procrastinate.manager import JobManager
 
-from backoffice.correlation import correlated
-from campaigns.models import MailingAttempt
+from backoffice.correlation import correlated, working
+from campaigns.models import Chunk, MailingAttempt
 from campaigns.sending import failpoints
-from campaigns.sending.engine import Engine
+from campaigns.sending.engine import Again, Engine
 from campaigns.sending.ledger import audience
 from campaigns.sending.queue.heartbeat import heartbeat
 from campaigns.sending.recorder import LeaseLost
@@ -38,33 +38,56 @@ URGENT = 1
 async def deliver_chunk(context: JobContext, *, chunk: int, request_id: str, user_email: str) -> None:
     """Deliver a chunk; if it is not done then, come back to it when it wants."""
     engine: Engine = context.additional_context["engine"]
-    with correlated(request_id, user_email):
+    with correlated(request_id, user_email), working(job=context.job.id):
+        async with heartbeat(context.job, engine):
+            again = await _deliver(engine, chunk)
+        if again:
+            turn = -await engine.recorder.call(_chunks_before, chunk)
+            await chunk_job(chunk, again.at, turn).defer_async(
+                chunk=chunk, request_id=request_id, user_email=user_email
+            )
+
+
+async def _deliver(engine: Engine, chunk: int) -> Again | None:
+    with working(**await engine.recorder.call(_work_of, chunk)):
         try:
-            async with heartbeat(context.job, engine):
-                again = await engine.deliver(chunk)
+            again = await engine.deliver(chunk)
         except LeaseLost as error:
             logger.warning("%s", error)
-            return
-        if again:
-            await chunk_job(chunk, again.at).defer_async(chunk=chunk, request_id=request_id, user_email=user_email)
+            return None
+        logger.info("The delivery of chunk %s has ended%s.", chunk, "; another follows" if again else "")
+        return again
+
+
+def _work_of(chunk: int) -> dict[str, int]:
+    found = MailingAttempt.objects.filter(chunks=chunk).values("pk", "mailing_id").first()
+    return {"attempt": found["pk"], "mailing": found["mailing_id"]} if found else {}
 
 
 @app.task(name="expand_attempt", queue=QUEUE, pass_context=True, retry=RetryStrategy(wait=2))
 async def expand_attempt(context: JobContext, *, attempt: int, request_id: str, user_email: str) -> None:
     """Write an attempt's audience into the ledger, slice by slice; what is written is delivered meanwhile."""
     engine: Engine = context.additional_context["engine"]
-    caller = {"request_id": request_id, "user_email": user_email}
-    with correlated(request_id, user_email):
+    with correlated(request_id, user_email), working(job=context.job.id, attempt=attempt):
         async with heartbeat(context.job, engine):
-            among = await engine.expander.call(_owners, attempt)
-            while await engine.expander.call(_expand_next, attempt, among, **caller):
-                if engine.draining:
-                    await expansion_job(attempt).defer_async(attempt=attempt, **caller)
-                    return
+            await _expand(engine, attempt, request_id, user_email)
 
 
-def _owners(attempt: int) -> list[int]:
-    return audience.owners(MailingAttempt.objects.values_list("mailing", flat=True).get(pk=attempt))
+async def _expand(engine: Engine, attempt: int, request_id: str, user_email: str) -> None:
+    caller = {"request_id": request_id, "user_email": user_email}
+    mailing = await engine.expander.call(_mailing_of, attempt)
+    with working(mailing=mailing):
+        among = await engine.expander.call(audience.owners, mailing)
+        while await engine.expander.call(_expand_next, attempt, among, **caller):
+            if engine.draining:
+                await expansion_job(attempt).defer_async(attempt=attempt, **caller)
+                return
+        logger.info("The audience is written.")
+
+
+def _mailing_of(attempt: int) -> int:
+    mailing: int = MailingAttempt.objects.values_list("mailing", flat=True).get(pk=attempt)
+    return mailing
 
 
 @transaction.atomic
@@ -87,13 +110,23 @@ def enqueue(
     With `urgent`, a delivery that is planned for later does not hold this one up. With `held_until`, none begins
     before.
     """
-    priority = URGENT if urgent else 0
+    ordered = sorted(chunks)
+    if not ordered:
+        return
+    # Attempts take turns, chunk by chunk: a small mailing does not wait for all of a large one that came before it.
+    first = (URGENT if urgent else 0) - _chunks_before(ordered[0])
     jobs = [
-        chunk_job(chunk, held_until, priority).make_new_job(chunk=chunk, request_id=request_id, user_email=user_email)
-        for chunk in chunks
+        chunk_job(chunk, held_until, first - place).make_new_job(
+            chunk=chunk, request_id=request_id, user_email=user_email
+        )
+        for place, chunk in enumerate(ordered)
     ]
-    if jobs:
-        _manager().batch_defer_jobs(jobs)
+    _manager().batch_defer_jobs(jobs)
+
+
+def _chunks_before(chunk: int) -> int:
+    """How many chunks of its attempt come before it."""
+    return Chunk.objects.filter(attempt__chunks=chunk, pk__lt=chunk).count()
 
 
 def enqueue_expansion(attempt: int, request_id: str, user_email: str, *, held_until: datetime | None = None) -> None:

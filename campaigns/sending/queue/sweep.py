@@ -8,12 +8,13 @@ from time import monotonic
 from typing import cast
 
 from django.conf import settings
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import ConnectorException
+from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job
-from procrastinate.jobs import Status as JobStatus
+from procrastinate.manager import JobManager
 
+from campaigns.sending import home
 from campaigns.sending.engine import Engine
 from campaigns.sending.ledger import chunks, resolution
 from campaigns.sending.queue import heartbeat
@@ -45,6 +46,7 @@ class Sweep:
 
     async def _once(self) -> None:
         """Replace the jobs of dead workers, give a job to open chunks that have none, and end what is over."""
+        await self._engine.expander.call(home.hold_copies)
         await self._replace(await self._of_dead_workers())
         for chunk, request_id, email in await self._engine.recorder.call(_orphans):
             logger.warning("Chunk %s is open and had no job: it has one again.", chunk)
@@ -67,28 +69,42 @@ class Sweep:
             self._answering_since = monotonic()
 
     async def _replace(self, stalled: list[Job]) -> None:
-        gone = [job for job in stalled if await _end(job)]
-        left = [cast(int, job.task_kwargs["chunk"]) for job in gone if "chunk" in job.task_kwargs]
-        await self._engine.recorder.call(chunks.fence, left)
-        for job in gone:
-            logger.warning("Restarting job %s: its worker is gone.", job.id)
-            again = app.configure_task(job.task_name, queue=job.queue, lock=job.lock, priority=job.priority)
-            await again.defer_async(**job.task_kwargs)
-        if gone:
+        if not stalled:
+            return
+        if await self._engine.recorder.call(_restart, stalled):
             await app.job_manager.prune_stalled_workers(settings.STALLED_WORKER_SECONDS)
 
 
-async def _end(job: Job) -> bool:
-    """Delete the job of a worker that is gone; False: another sweep was first.
+@transaction.atomic
+def _restart(stalled: list[Job]) -> int:
+    """Put new jobs in the place of those whose workers are gone; returns how many.
 
-    It gets a new one, and is not put back into the queue: a worker that was only asleep ends its job when it
-    wakes, whoever runs it then, and the chunk would be taken from its new worker.
+    In one transaction: an audience or an import whose job was deleted by a sweep that was killed then would wait for
+    ever. They are not put back into the queue: a worker that was only asleep ends its job when it wakes, whoever runs
+    it then, and the chunk would be taken from its new worker.
     """
+    gone = [job for job in stalled if _delete(job)]
+    chunks.fence([cast(int, job.task_kwargs["chunk"]) for job in gone if "chunk" in job.task_kwargs])
+    for job in gone:
+        logger.warning("Restarting job %s: its worker is gone.", job.id)
+    # By Django's connection and so in its transaction.
+    JobManager(DjangoConnector()).batch_defer_jobs([_anew(job) for job in gone])
+    return len(gone)
+
+
+def _delete(job: Job) -> bool:
+    """False: another sweep was first, or its worker has ended it after all."""
     try:
-        await app.job_manager.finish_job(job, JobStatus.FAILED, delete_job=True)
-    except ConnectorException:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', true)", [job.id])
+    except ProgrammingError:
         return False
     return True
+
+
+def _anew(job: Job) -> Job:
+    again = app.configure_task(job.task_name, queue=job.queue, lock=job.lock, priority=job.priority)
+    return again.make_new_job(**job.task_kwargs)
 
 
 def _orphans() -> list[tuple[int, str, str]]:

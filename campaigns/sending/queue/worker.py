@@ -11,10 +11,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import cast
 
 import psycopg
+from django.db import Error as DatabaseError
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 
+from campaigns.sending import home
 from campaigns.sending.engine import Engine
 from campaigns.sending.queue.jobs import CONCURRENCY, QUEUE
 from campaigns.sending.queue.sweep import Sweep
@@ -93,7 +95,7 @@ async def _work(engine: Engine, stop: asyncio.Event) -> None:
             worker.cancel()
             with suppress(asyncio.CancelledError):
                 await worker
-    except (ConnectorException, psycopg.Error, OSError) as error:
+    except (ConnectorException, psycopg.Error, DatabaseError, OSError) as error:
         logger.warning("The worker lost the database, starting again: %s", error)
     if not stop.is_set():
         await asyncio.sleep(1)
@@ -109,6 +111,8 @@ async def _worker(engine: Engine) -> AsyncIterator[tuple[asyncio.Task[None], asy
 
 async def _take_jobs(engine: Engine) -> None:
     """Jobs of each queue beside those of the others: a queue that is full holds up none."""
+    # At each life: the database that is back may be another one.
+    await engine.recorder.call(home.hold_copies)
     takers = [asyncio.create_task(_take_from(engine, *queue)) for queue in QUEUES.items()]
     try:
         await asyncio.wait(takers, return_when=asyncio.FIRST_COMPLETED)

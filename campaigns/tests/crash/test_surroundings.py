@@ -30,15 +30,18 @@ def test_the_cache_goes_in_the_middle(rig: Rig, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit(2) is Linux's.")
-def test_the_disk_for_the_logs_is_full(rig: Rig) -> None:
+def test_the_disk_for_the_logs_is_full(rig: Rig, tmp_path: Path) -> None:
     attempt = launched(600)
-    worker = rig.worker()
+    worker = rig.worker(LOG_DIR=str(tmp_path / "logs"))
     rig.wait_for(100)
     worker.fill_disk()
     end_sessions()  # which wants telling
     rig.wait_for_end(attempt)
     assert worker.runs
-    assert "does not answer" not in worker.written
+    [log] = tmp_path.glob("logs/worker/*.log")
+    assert "The worker starts." in log.read_text()
+    for written in (worker.written, log.read_text()):
+        assert "does not answer" not in written
     rig.reconcile(attempt)
 
 

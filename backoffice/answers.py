@@ -1,0 +1,80 @@
+"""Answers that are kept in the cache until what they are made of has changed, and made by one of those who ask.
+
+Nobody throws them away by hand: an answer is kept with the version of its data, and asked for by the version that
+they have now. Without a cache each request makes its own.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.core.cache import cache
+
+logger = logging.getLogger(__name__)
+
+# So long a version is taken for the present one without asking the database.
+FRESH_SECONDS = 2.0
+# So long whoever asks meanwhile gets the answer before, while one request makes the new one.
+STALE_SECONDS = 2.0
+# So long others wait for the one that makes the answer; then they make it themselves.
+WAIT_SECONDS = 5.0
+POLL_SECONDS = 0.03
+KEEP_SECONDS = 3600
+
+type Outcome = Literal["hit", "stale", "miss"]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The version of the data, and since which second (of Unix time) it is the present one."""
+
+    version: str
+    since: int
+
+
+def stamp(key: str, ask: Callable[[], str]) -> Stamp:
+    """The version that `ask` tells, asked at most every FRESH_SECONDS for that key."""
+    kept = cache.get(f"{key}:stamp")
+    now = time.time()
+    if kept and 0 <= now - kept[2] < FRESH_SECONDS:
+        return Stamp(kept[0], kept[1])
+    version = ask()
+    since = kept[1] if kept and kept[0] == version else int(now)
+    cache.set(f"{key}:stamp", (version, since, now), KEEP_SECONDS)
+    return Stamp(version, since)
+
+
+def kept(key: str, version: str, make: Callable[[], Any]) -> tuple[Any, Outcome]:
+    """What `make` answers for that version, and whether it was there.
+
+    When several ask at once, one makes it; the others get the answer of the version before for STALE_SECONDS, or
+    wait. Pass plain values, please: a class may look otherwise when it is read back.
+    """
+    began, outcome = time.monotonic(), "hit"
+    found = cache.get(key)
+    if not (found and found[0] == version):
+        found, outcome = _made_by_one(key, version, make, found)
+    logger.info("Cache %s for %s in %.0f ms.", outcome, key, 1000 * (time.monotonic() - began))
+    return found[1], outcome  # type: ignore[return-value]
+
+
+def _made_by_one(key: str, version: str, make: Callable[[], Any], before: Any) -> tuple[Any, Outcome]:
+    lock = f"{key}:making"
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not cache.add(lock, time.time(), WAIT_SECONDS):
+        if before and time.time() - cache.get(lock, 0) < STALE_SECONDS:
+            return before, "stale"
+        time.sleep(POLL_SECONDS)
+        found = cache.get(key)
+        if found and found[0] == version:
+            return found, "hit"
+        if time.monotonic() > deadline:
+            break
+    try:
+        made = (version, make())
+        cache.set(key, made, KEEP_SECONDS)
+    finally:
+        cache.delete(lock)
+    return made, "miss"

@@ -1,0 +1,68 @@
+"""The report of one mailing, attempt by attempt."""
+
+from functools import cached_property
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+
+from campaigns import access
+from campaigns.admin import report_tables
+from campaigns.admin.base import Scoped
+from campaigns.admin.report_form import ALWAYS
+from campaigns.admin.report_view import ReportView
+from campaigns.admin.tables import Table
+from campaigns.models import Mailing
+from campaigns.reports import figures
+from campaigns.reports.figures import Figures
+from campaigns.reports.scope import Scope
+
+
+class MailingReportView(ReportView):
+    usual = ALWAYS
+    without = ("owner", "status")
+    has_failures = True
+
+    def has_permission(self) -> bool:
+        return access.can(self.request.user, "view", self.mailing)
+
+    @cached_property
+    def mailing(self) -> Mailing:
+        """The mailing. Raises Http404 where there is none, and for whoever may not see it."""
+        key = str(self.kwargs["object_id"])
+        found = access.visible(self.request.user, Mailing.objects.all())
+        mailing = found.filter(pk=key).first() if key.isdecimal() and len(key) < 19 else None
+        if mailing is None:
+            raise Http404
+        return mailing
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"mailing-{self.mailing.pk}"
+
+    @property
+    def title(self) -> str:
+        return _("Report: %s") % self.mailing
+
+    def attempts(self) -> Any:
+        return super().attempts().filter(mailing=self.mailing)
+
+    def _by(self, scope: Scope) -> dict[int, Figures]:
+        return figures.by_attempt(scope)
+
+    def _main(self, found: dict[int, Figures], total: Figures) -> Table:
+        return report_tables.attempts(found, total)
+
+
+class MailingReport(Scoped):
+    """Gives the mailings their reports."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.report_view, cacheable=True)
+        return [path("<path:object_id>/report/", view, name="campaigns_mailing_report"), *super().get_urls()]
+
+    def report_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """The report, for whoever may see the mailing."""
+        return MailingReportView.as_view(admin_site=self.admin_site)(request, object_id=object_id)

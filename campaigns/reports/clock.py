@@ -1,0 +1,80 @@
+"""The scheduler as the others see it: who leads, and when it last looked for due mailings."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+# The job that looks, and an arbitrary number that names the leader among PostgreSQL's advisory locks.
+TICK = "send_due_mailings"
+LEADER_LOCK = 1_190_113_002
+# How the leader's session is named: its process, since when it leads, and its host.
+SESSION = "autosend-scheduler"
+_NAMED = re.compile(rf"{SESSION} (\d+) (\d+) (.*)")
+
+MISSED_TICKS = 3
+# A standby takes over in up to 9 seconds.
+LEAST_PATIENCE = timedelta(seconds=15)
+USUAL_INTERVAL = timedelta(minutes=1)
+
+
+class Leader(NamedTuple):
+    """The process that leads."""
+
+    pid: int
+    since: datetime
+    host: str
+
+
+class Clock(NamedTuple):
+    """What is known of the scheduler at the moment `now`."""
+
+    now: datetime
+    leader: Leader | None
+    # The last look that succeeded, and the time between two.
+    last_tick: datetime | None
+    interval: timedelta
+
+    @property
+    def is_late(self) -> bool:
+        """Whether there has been no tick for three intervals. False where there was never a scheduler."""
+        signs = [sign for sign in (self.last_tick, self.leader and self.leader.since) if sign]
+        return bool(signs) and self.now - max(signs) > max(MISSED_TICKS * self.interval, LEAST_PATIENCE)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether a scheduler leads, and looks."""
+        return self.leader is not None and not self.is_late
+
+
+def look() -> Clock:
+    """The scheduler now. Raises django.db.Error."""
+    ticks = DjangoJobExecution.objects.filter(job=TICK).order_by("-run_time")
+    last = ticks.filter(status=DjangoJobExecution.SUCCESS).values_list("run_time", flat=True).first()
+    return Clock(timezone.now(), _leader(), last, _interval(list(ticks.values_list("run_time", flat=True)[:2])))
+
+
+def _interval(latest: list[datetime]) -> timedelta:
+    """The time between two ticks. After a pause one of the two differences is the pause."""
+    planned = DjangoJob.objects.filter(pk=TICK, next_run_time__isnull=False).values_list("next_run_time", flat=True)
+    times = [*planned, *latest]
+    return min((later - earlier for later, earlier in pairwise(times) if later > earlier), default=USUAL_INTERVAL)
+
+
+def _leader() -> Leader | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LEADER, [LEADER_LOCK])
+        row = cursor.fetchone()
+    named = _NAMED.fullmatch(row[0]) if row else None
+    return Leader(int(named[1]), datetime.fromtimestamp(int(named[2]), UTC), named[3]) if named else None
+
+
+_LEADER = """
+SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = %s AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""

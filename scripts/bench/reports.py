@@ -1,0 +1,14 @@
+"""How fast reports are on a large ledger: python3 scripts/bench/reports.py [--quick]
+
+Makes the environment first, and starts a PostgreSQL of its own. Runs on any Python from 3.8 on.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bootstrap import ROOT, run_in_environment
+
+if __name__ == "__main__":
+    sys.exit(run_in_environment([str(ROOT / "scripts" / "bench" / "run_reports.py"), *sys.argv[1:]]))
