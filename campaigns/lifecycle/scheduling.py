@@ -56,8 +56,11 @@ def launch_due(now: datetime | None = None) -> list[MailingAttempt]:
     now = now or timezone.now()
     resolution.end_overdue()
     for late in Mailing.objects.overdue(now):
-        Mailing.objects.filter(pk=late.pk).move(Status.FINISHED, of=(Status.SCHEDULED,), next_run_at=None)
-        logger.warning("Mailing %s ended before it could be sent.", late.pk)
+        # Asked once more, for its end may have been put off meanwhile.
+        if Mailing.objects.overdue(now).filter(pk=late.pk).move(
+            Status.FINISHED, of=(Status.SCHEDULED,), next_run_at=None
+        ):
+            logger.warning("Mailing %s ended before it could be sent.", late.pk)
     home.hold_copies()
     if not settings.SENDING_ENABLED or SendingStop.objects.in_force():
         return []

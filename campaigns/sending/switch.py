@@ -32,6 +32,12 @@ def press(by: User | None, reason: str) -> SendingStop:
     return stop
 
 
+def keep() -> None:
+    """Pause what goes on in spite of the stop that is in force, because whoever pressed it died in the middle."""
+    if stop := SendingStop.objects.in_force():
+        _pause_latecomers(stop)
+
+
 @transaction.atomic
 def _put_in_force(by: User | None, reason: str) -> SendingStop:
     try:

@@ -16,7 +16,7 @@ from campaigns.lifecycle import SendingStopped
 from campaigns.models import Mailing, MailingAttempt, SendingStop
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
-from campaigns.sending import stop
+from campaigns.sending import stop, switch
 from campaigns.sending.ledger import chunks, entries
 from campaigns.sending.ledger.entries import Entries, Settlement
 from campaigns.sending.stop import StopError
@@ -164,6 +164,13 @@ def test_it_is_known_who_stopped_and_who_resumed() -> None:
     assert pressed.started_by
     assert pressed.ended_by
     assert (pressed.reason, pressed.started_by.full_name, bool(pressed.ended_at)) == ("wrong prices", "Ann", True)
+
+
+def test_a_launch_that_whoever_stopped_did_not_live_to_pause_is_paused_by_a_worker() -> None:
+    late = launched()
+    SendingStop.objects.create(reason="wrong prices")
+    switch.keep()
+    assert state(late) == ("paused", "paused")
 
 
 def test_a_second_press_is_refused_with_a_sentence() -> None:

@@ -14,7 +14,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
-from campaigns.sending import home
+from campaigns.sending import home, switch
 from campaigns.sending.engine import Engine
 from campaigns.sending.ledger import chunks, resolution
 from campaigns.sending.queue import heartbeat
@@ -52,6 +52,7 @@ class Sweep:
             logger.warning("Chunk %s is open and had no job: it has one again.", chunk)
             await chunk_job(chunk).defer_async(chunk=chunk, request_id=request_id, user_email=email)
         await self._engine.expander.call(resolution.end_overdue)
+        await self._engine.expander.call(switch.keep)
 
     async def _of_dead_workers(self) -> list[Job]:
         """The jobs of workers that could have given a sign of life, and have given none.
