@@ -57,9 +57,8 @@ def launch_due(now: datetime | None = None) -> list[MailingAttempt]:
     resolution.end_overdue()
     for late in Mailing.objects.overdue(now):
         # Asked once more, for its end may have been put off meanwhile.
-        if Mailing.objects.overdue(now).filter(pk=late.pk).move(
-            Status.FINISHED, of=(Status.SCHEDULED,), next_run_at=None
-        ):
+        this = Mailing.objects.overdue(now).filter(pk=late.pk)
+        if this.move(Status.FINISHED, of=(Status.SCHEDULED,), next_run_at=None):
             logger.warning("Mailing %s ended before it could be sent.", late.pk)
     home.hold_copies()
     if not settings.SENDING_ENABLED or SendingStop.objects.in_force():
