@@ -104,7 +104,7 @@ def test_times_are_those_of_the_persons_zone(operator: User, client: Client) -> 
     lifecycle.launch(mailing, operator)
     MailingAttempt.objects.update(created_at="2026-05-04T23:30:00Z")
     User.objects.filter(pk=operator.pk).update(time_zone="Asia/Tokyo")
-    assert "05/05/2026 8:30 a.m." in part(client, "timeline", mailing).content.decode()
+    assert "May 5, 2026, 8:30 a.m." in part(client, "timeline", mailing).content.decode()
 
 
 def test_the_page_asks_for_all_of_it(operator: User, client: Client) -> None:

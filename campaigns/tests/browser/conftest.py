@@ -57,7 +57,7 @@ def live_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory)
     with pytest.MonkeyPatch.context() as patch:
         # Each of the browser's connections is a thread here, and would keep a connection to the database.
         patch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
-        with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static")):
+        with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static"), SECURE_SSL_REDIRECT=False):
             server = LiveServer("127.0.0.1")
         yield server
         server.stop()
