@@ -105,7 +105,9 @@ def _nobody_works() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            # Between two statements of a request its session is idle, too.
+            " AND (state <> 'idle' OR state_change > now() - interval '1 second')"
         )
         (count,) = cursor.fetchone() or (0,)
     return not count
