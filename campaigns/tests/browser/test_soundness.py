@@ -1,5 +1,6 @@
 """What is wrong is noticed."""
 
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ def test_complaints_are_heard(
         assert not complaints.heard
         with page.expect_event(event):
             page.evaluate(f"() => {{ {doing} }}")
+        # The browser may tell of it some moments after the event.
+        deadline = monotonic() + 10
+        while complaint not in "".join(complaints.heard) and monotonic() < deadline:
+            page.wait_for_timeout(20)
     assert complaint in "".join(complaints.heard)
 
 
