@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from django.core.cache import cache
 
@@ -21,9 +21,11 @@ STALE_SECONDS = 2.0
 # So long others wait for the one that makes the answer; then they make it themselves.
 WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.03
-KEEP_SECONDS = 3600
+# What no version tells (an owner who has no attempt yet, in a list to choose from) is no older than this.
+KEEP_SECONDS = 600
 
-type Outcome = Literal["hit", "stale", "miss"]
+# It was there; the one before was given; it was made; the browser has it already.
+Outcome = Literal["hit", "stale", "miss", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,41 @@ def kept(key: str, version: str, make: Callable[[], Any]) -> tuple[Any, Outcome]
     When several ask at once, one makes it; the others get the answer of the version before for STALE_SECONDS, or
     wait. Pass plain values, please: a class may look otherwise when it is read back.
     """
-    began, outcome = time.monotonic(), "hit"
+    began = time.monotonic()
+    found, outcome = _found(key, version, make)
+    note(outcome, key, time.monotonic() - began)
+    return found[1], outcome
+
+
+def note(outcome: Outcome, key: str, seconds: float = 0.0) -> None:
+    """Log what became of a look-up, and count it.
+
+    The counters are in the cache: with Redis all processes count together, without it each for itself. They begin
+    anew when the cache is emptied, as Prometheus expects of counters.
+    """
+    logger.info("Cache %s for %s in %.0f ms.", outcome, key, 1000 * seconds)
+    counter = _counter(outcome)
+    try:
+        cache.incr(counter)
+    except ValueError:
+        cache.add(counter, 1, None)
+
+
+def counted() -> dict[str, int]:
+    """How often each outcome was noted."""
+    found = cache.get_many([_counter(outcome) for outcome in get_args(Outcome)])
+    return {outcome: int(found.get(_counter(outcome), 0)) for outcome in get_args(Outcome)}
+
+
+def _counter(outcome: str) -> str:
+    return f"answers:{outcome}"
+
+
+def _found(key: str, version: str, make: Callable[[], Any]) -> tuple[Any, Outcome]:
     found = cache.get(key)
-    if not (found and found[0] == version):
-        found, outcome = _made_by_one(key, version, make, found)
-    logger.info("Cache %s for %s in %.0f ms.", outcome, key, 1000 * (time.monotonic() - began))
-    return found[1], outcome  # type: ignore[return-value]
+    if found and found[0] == version:
+        return found, "hit"
+    return _made_by_one(key, version, make, found)
 
 
 def _made_by_one(key: str, version: str, make: Callable[[], Any], before: Any) -> tuple[Any, Outcome]:

@@ -111,7 +111,15 @@ DATABASES = {
         "PASSWORD": env.text("DB_PASSWORD", ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"application_name": "autosend", "connect_timeout": 10},
+        "OPTIONS": {
+            "application_name": "autosend",
+            "connect_timeout": 10,
+            # A server that is gone without a word is found out in 30 s; by itself Linux takes a quarter of an hour.
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -158,6 +166,7 @@ LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
 _codes = [code for code, _name in LANGUAGES]
 LANGUAGE_CODE = env.checked("LANGUAGE_CODE", "en", f"one of {', '.join(_codes)}", _codes.__contains__)
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["backoffice.formats"]
 TIME_ZONE = env.checked("TIME_ZONE", "UTC", "a time zone such as Europe/Berlin", available_timezones().__contains__)
 USE_TZ = True
 

@@ -14,7 +14,7 @@ from django.db.models import Model, Q, QuerySet, StringAgg, TextField, Value
 from django.db.models.functions import MD5, Cast
 
 from accounts.models import User
-from campaigns.models import Mailing, MailingAttempt, MailingLog
+from campaigns.models import Mailing, MailingAttempt, MailingLog, Suppression
 from campaigns.models.shares import INCLUDED_IN, SHARES
 
 type Verb = Literal["view", "change", "delete", "send", "disable", "share", "export"]
@@ -22,6 +22,8 @@ type Person = User | AnonymousUser
 
 # Whoever may view may export, and only those share who might change it themselves.
 NEEDS: dict[Verb, Verb] = {"export": "view", "share": "change"}
+# What those do with everybody's objects who see them all, where it is more than to look.
+OVERSEEN: dict[type[Model], tuple[Verb, ...]] = {Suppression: ("view", "delete")}
 # Nouns that belong to a mailing are seen by those who see the mailing.
 OF_MAILING: dict[type[Model], str] = {MailingAttempt: "mailing", MailingLog: "attempt__mailing"}
 
@@ -36,14 +38,30 @@ def visible[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
     return queryset if sees_all(user, model) else _own_and_shared(user, queryset)
 
 
+def visible_parts[M: Model](user: Person, queryset: QuerySet[M]) -> list[QuerySet[M]]:
+    """What visible() finds, in parts without a common row: each is read by an index in the order of a list.
+
+    With visible(), the first page of somebody with 490,000 of 1,000,000 recipients took 1,000 ms, and the two pages of
+    the parts take 1.
+    """
+    if sees_all(user, queryset.model):
+        return [queryset]
+    if not user.has_perm(_dotted("view", queryset.model)):
+        return []
+    by_user, by_group = _shared(user, queryset.model, "view")
+    return [queryset.filter(owner=user), queryset.filter(pk__in=by_user.union(by_group, all=True)).exclude(owner=user)]
+
+
 def visible_among[M: Model](user: Person, some: QuerySet[M]) -> QuerySet[M]:
     """What visible() finds among mailings, messages or recipients that something else has narrowed down.
 
     Each of them is looked at. With visible(), PostgreSQL compared each of an audience of 700,000 with all that the
     person owns: the first one took 0.9–30 s and their number 8 s, and here 0.01 and 0.9.
     """
-    if sees_all(user, some.model):
-        return some
+    return some if sees_all(user, some.model) else _own_and_shared_among(user, some)
+
+
+def _own_and_shared_among[M: Model](user: Person, some: QuerySet[M]) -> QuerySet[M]:
     if not user.has_perm(_dotted("view", some.model)):
         return some.none()
     by_user, by_group = _shared(user, some.model, "view")
@@ -56,6 +74,18 @@ def usable[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
     Visible is not usable: a manager sees all to oversee the work, not to write to other people's customers.
     """
     return queryset if _may_all(user) else _own_and_shared(user, queryset)
+
+
+def usable_among[M: Model](user: Person, some: QuerySet[M]) -> QuerySet[M]:
+    """What usable() finds among what something else has narrowed down: each is looked at, as visible_among() says."""
+    return some if _may_all(user) else _own_and_shared_among(user, some)
+
+
+def deletable[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
+    """The rows of the queryset that this person may delete: those of which can(user, "delete", row) is true."""
+    if _may_all(user):
+        return queryset
+    return queryset.filter(owner=user) if user.has_perm(_dotted("delete", queryset.model)) else queryset.none()
 
 
 def sharable[M: Model](user: Person, queryset: QuerySet[M]) -> QuerySet[M]:
@@ -102,7 +132,7 @@ def can(user: Person, verb: Verb, obj: Model) -> bool:
     needed = NEEDS.get(verb, verb)
     if not user.has_perm(_dotted(needed, type(obj))):
         return False
-    if _owns(user, obj) or (needed == "view" and sees_all(user, type(obj))):
+    if _owns(user, obj) or (needed in OVERSEEN.get(type(obj), ("view",)) and sees_all(user, type(obj))):
         return True
     return verb != "share" and _has_share(user, obj, needed)
 

@@ -1,4 +1,3 @@
 @echo off
 rem Launches due mailings until it is stopped. Arguments go to manage.py run_scheduler.
-call "%~dp0manage.bat" run_scheduler %*
-exit /b %ERRORLEVEL%
+"%~dp0manage.bat" run_scheduler %*

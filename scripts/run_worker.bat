@@ -1,4 +1,3 @@
 @echo off
 rem Delivers what was launched until it is stopped. Arguments go to manage.py run_worker.
-call "%~dp0manage.bat" run_worker %*
-exit /b %ERRORLEVEL%
+"%~dp0manage.bat" run_worker %*

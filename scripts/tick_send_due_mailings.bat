@@ -1,4 +1,3 @@
 @echo off
 rem Launches what is due now and delivers it: for cron and Windows Task Scheduler. Arguments go to manage.py send_due_mailings.
-call "%~dp0manage.bat" send_due_mailings %*
-exit /b %ERRORLEVEL%
+"%~dp0manage.bat" send_due_mailings %*

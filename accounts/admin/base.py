@@ -9,13 +9,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import ManyToManyField, Model, Q, QuerySet
 from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from accounts import access
 from accounts.models import User
+from backoffice.history import GuardedHistory
 
 
-class DelegatedAdmin(ModelAdmin):
+class DelegatedAdmin(GuardedHistory):
     """Accounts and roles, managed by people who are not superusers without a way to become one (accounts/access.py)."""
 
     def has_change_permission(self, request: HttpRequest, obj: User | Group | None = None) -> bool:

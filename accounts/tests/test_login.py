@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, make_user
+from backoffice.tests.inline import inline
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +66,11 @@ def test_the_login_after_a_part_of_a_page_goes_on_to_no_foreign_address(client: 
     assert client.post(login, {"username": "anna@example.com", "password": PASSWORD})["Location"] == reverse(
         "admin:index"
     )
+
+
+def test_a_form_from_before_another_login_is_refused_by_a_page_that_says_what_to_do() -> None:
+    answer = Client(enforce_csrf_checks=True).post(reverse("admin:login"), {"username": "", "password": ""})
+    assert answer.status_code == 403
+    page = answer.content.decode()
+    assert "go back, reload the page, and do it again" in page
+    assert inline(page) == []

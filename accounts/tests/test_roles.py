@@ -19,6 +19,9 @@ def test_only_managers_see_everything_stop_mailings_and_govern_sending() -> None
         "campaigns.view_all_messages",
         "campaigns.view_all_mailings",
         "campaigns.view_all_importjobs",
+        "campaigns.view_all_recipientlists",
+        "campaigns.view_all_suppressions",
+        "campaigns.view_all_bulkjobs",
         "campaigns.disable_mailing",
         "campaigns.stop_sending",
         "campaigns.view_sendingstop",
@@ -29,6 +32,19 @@ def test_only_managers_see_everything_stop_mailings_and_govern_sending() -> None
         "campaigns.change_sendinglimit",
         "campaigns.delete_sendinglimit",
     }
+
+
+def test_a_role_that_is_up_to_date_lacks_nothing() -> None:
+    for name in roles.PERMISSIONS:
+        roles.role(name)
+    assert roles.lacking() == {}
+
+
+def test_a_role_lacks_what_an_upgrade_has_added_and_one_that_was_never_made_all() -> None:
+    operator = roles.role(roles.OPERATOR)
+    operator.permissions.remove(operator.permissions.get(codename="send_mailing"))
+    manager = roles.PERMISSIONS[roles.MANAGER]
+    assert roles.lacking() == {roles.OPERATOR: {"campaigns.send_mailing"}, roles.MANAGER: set(manager)}
 
 
 def test_a_role_is_made_once() -> None:

@@ -120,3 +120,15 @@ def test_before_migrate_it_says_what_to_do() -> None:
     with pytest.raises(CommandError, match="run migrate first"):
         seed()
     assert not Group.objects.exists()
+
+
+def test_an_upgrade_brings_the_roles_up_to_date_and_makes_no_account() -> None:
+    roles.role(roles.OPERATOR).permissions.clear()
+    assert seed("--roles").strip() == ""
+    assert roles.lacking() == {}
+    assert not User.objects.exists()
+
+
+def test_accounts_named_beside_roles_are_refused() -> None:
+    with pytest.raises(CommandError, match="--roles makes no account"):
+        seed("--roles", "--email", "mia@example.com")

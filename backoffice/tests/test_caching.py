@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from redis.exceptions import RedisError
 
+from backoffice import caching
 from backoffice.caching import FailSafeRedisCache
 
 
@@ -72,6 +74,24 @@ def test_a_redis_that_hangs_does_not_hold_up_the_page() -> None:
         options = {"OPTIONS": {"socket_connect_timeout": 0.1, "socket_timeout": 0.1}}
         cache = FailSafeRedisCache(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", options)
         assert cache.get("a", "fallback") == "fallback"
+
+
+def test_a_redis_that_hangs_holds_up_a_page_once_and_not_at_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        options = {"OPTIONS": {"socket_connect_timeout": 0.1, "socket_timeout": 0.1}}
+        cache: Any = FailSafeRedisCache(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", options)
+        cache.get("a")
+        monkeypatch.setattr(cache._cache, "get_client", lambda *_args, **_options: pytest.fail("It was asked."))
+        assert cache.get("a", "fallback") == "fallback"
+        with pytest.raises(ValueError, match="not answer"):
+            cache.incr("a")
+
+
+def test_a_redis_that_comes_back_is_asked_again(cache: FailSafeRedisCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caching, "PAUSE_SECONDS", 0.0)
+    cache.pause(RedisError("gone"))
+    cache.set("a", 1)
+    assert cache.get("a") == 1
 
 
 def test_a_mistake_of_ours_is_not_hidden(gone: FailSafeRedisCache) -> None:

@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +20,10 @@ from campaigns.reports import progress
 
 def _grouped(count: int) -> str:
     return number_format(count, force_grouping=True)
+
+
+def _removed(attempt: MailingAttempt) -> str:
+    return _("Removed on %s, to save room; the figures stay.") % date_format(timezone.localtime(attempt.pruned_at))
 
 
 def _counter(name: str) -> Any:
@@ -93,10 +98,12 @@ class AttemptAdmin(Watching, AsSent, AttemptList):
 
     @display(description=gettext_lazy("test letter"))
     def test_letter(self, attempt: MailingAttempt) -> str:
-        row = attempt.logs.get()
-        return " – ".join(filter(None, (row.email, row.get_status_display(), row.detail)))
+        row = attempt.logs.first()
+        return " – ".join(filter(None, (row.email, row.get_status_display(), row.detail))) if row else _removed(attempt)
 
     @display(description=gettext_lazy("ledger"))
     def ledger_link(self, attempt: MailingAttempt) -> str:
+        if attempt.pruned_at:
+            return _removed(attempt)
         url = f"{reverse('admin:campaigns_mailinglog_changelist')}?attempt__id__exact={attempt.pk}"
         return format_html('<a class="autosend-link" href="{}">{}</a>', url, _("Every recipient, one row each"))

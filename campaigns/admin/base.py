@@ -20,13 +20,16 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.models import User
+from backoffice.history import GuardedHistory
 from campaigns import access
 from campaigns.admin import versions
 from campaigns.admin.lists import CappedPaginator, Step, allowed
 from campaigns.admin.versions import Versioned
-from campaigns.models import Mailing, Message, Recipient
+from campaigns.models import Mailing, Message, Recipient, RecipientList
 
-SCOPED = (Mailing, Message, Recipient)
+SCOPED = (Mailing, Message, Recipient, RecipientList)
+# Into whose forms others' objects are put.
+USING = tuple(model._meta.model_name for model in (Mailing, RecipientList))
 
 
 class ScopedChoices(BaseModelAdmin):
@@ -51,9 +54,9 @@ class ScopedFilter(AutocompleteSelectFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Else a recipient who is shared would tell who else writes to them.
         found: QuerySet[Any] = super().queryset(request, queryset)
-        return found if self._is_visible(request) else found.none()
+        return found if self.is_visible(request) else found.none()
 
-    def _is_visible(self, request: HttpRequest) -> bool:
+    def is_visible(self, request: HttpRequest) -> bool:
         related = access.visible(request.user, self.field.remote_field.model._default_manager.all())
         return all(related.filter(pk=key).exists() for key in self.used_parameters.get(self.lookup_kwarg, ()))
 
@@ -64,7 +67,7 @@ class ScopedFilter(AutocompleteSelectFilter):
             yield choice
 
 
-class SturdyList(ModelAdmin):
+class SturdyList(GuardedHistory):
     """A list whose address asks for what can not be opens unfiltered; Django sees to most of that, not to all.
 
     Its rows are counted up to a limit only, and where there are none it says what to do.
@@ -120,10 +123,14 @@ class ScopedAdmin(Versioned, ScopedChoices, Scoped, SturdyList):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """What is searched for the form of a mailing, and not for a list or a filter, is what may be used there."""
+        """What is searched for a form, and not for a list or a filter, is what may be used there."""
         asked = request.resolver_match
-        if asked and asked.url_name == "autocomplete" and request.GET["model_name"] == Mailing._meta.model_name:
+        if asked and asked.url_name == "autocomplete" and request.GET["model_name"] in USING:
             queryset = access.usable(request.user, queryset)
+        return self.find(request, queryset, search_term)
+
+    def find(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """What the search finds, and whether it may find a row twice."""
         found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
         return found
 
@@ -149,7 +156,7 @@ class ScopedAdmin(Versioned, ScopedChoices, Scoped, SturdyList):
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
         if change:
             # Only what was edited: the state may have moved since the form was read.
-            versions.save(obj, versions.edited(form))
+            versions.save(obj, versions.edited(form), also_links=bool(versions.relinked(form)))
         else:
             obj.owner = request.user
             super().save_model(request, obj, form, change)
@@ -196,11 +203,6 @@ class ReadOnlyAdmin(SturdyList):
 
 class ReadOnlyOfMailing(Scoped, ReadOnlyAdmin):
     """Attempts and log entries: seen by those who see the mailing."""
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        self.get_object(request, object_id)
-        response: HttpResponse = super().history_view(request, object_id, extra_context)
-        return response
 
 
 def person(request: HttpRequest) -> User:

@@ -17,8 +17,8 @@ from campaigns import access, lifecycle
 from campaigns.admin.base import ScopedAdmin, person, record
 from campaigns.admin.dialogs import Dialogs, for_those_who, leave
 from campaigns.lifecycle import LifecycleError
-from campaigns.lifecycle.cloning import plan
-from campaigns.models import Mailing, Message, Recipient
+from campaigns.lifecycle.cloning import audience_of_clone, plan, taken_and_left_out
+from campaigns.models import Mailing, Message
 
 TITLE = gettext_lazy("Clone")
 
@@ -29,13 +29,12 @@ class MailingForm(BaseDialogForm):
     form_before_template = "campaigns/clone_summary.html"
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        mailing = Mailing.objects.select_related("message").get(pk=object_id)
-        audience = Recipient.objects.filter(mailings=mailing)
-        taken = access.usable(request.user, audience).count()
+        mailing = Mailing.objects.select_related("message", "owner").get(pk=object_id)
+        taken, left_out = taken_and_left_out(mailing, audience_of_clone(mailing, person(request)))
         return {
             "mailing": mailing,
             "taken": taken,
-            "left_out": audience.count() - taken,
+            "left_out": left_out,
             **plan(mailing, timezone.now()),
         }
 

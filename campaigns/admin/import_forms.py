@@ -8,12 +8,23 @@ from django import forms
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
-from campaigns.imports import columns
+from accounts.models import User
+from campaigns import access
+from campaigns.imports import columns, encoding, layouts
+from campaigns.imports import lists as import_lists
 from campaigns.imports.columns import Target
 from campaigns.imports.errors import UnusableFile
-from campaigns.models import ImportJob
+from campaigns.imports.lists import Into
+from campaigns.models import ImportJob, RecipientList
 from campaigns.models.import_job import Mode
 
 
@@ -29,16 +40,67 @@ class UploadForm(forms.Form):
     )
 
 
+class LayoutForm(forms.Form):
+    """How the text of a file is to be read, where that was found out wrongly."""
+
+    encoding = forms.ChoiceField(label=gettext_lazy("Encoding"), widget=UnfoldAdminSelectWidget)
+    delimiter = forms.ChoiceField(
+        label=gettext_lazy("Delimiter"), choices=layouts.DELIMITERS.items(), widget=UnfoldAdminSelectWidget
+    )
+
+    def __init__(self, job: ImportJob, data: Any = None) -> None:
+        found = {name: job.layout[name] for name in ("encoding", "delimiter")}
+        super().__init__(data, initial=found)
+        fields: Any = self.fields
+        # What an exporter's first line names may be none of ours.
+        for name, known in (("encoding", encoding.NAMES), ("delimiter", layouts.DELIMITERS)):
+            fields[name].choices = ({found[name]: found[name]} | known).items()
+
+
+class ListsField(forms.ModelMultipleChoiceField):
+    def __init__(self, owner: User) -> None:
+        lists = access.changeable(owner, RecipientList.objects.select_related("owner").order_by("name"))
+        super().__init__(
+            lists,
+            required=False,
+            label=_("Put them into lists"),
+            widget=UnfoldAdminSelect2MultipleWidget,
+            help_text=_("Your own, and those that were shared with you to change."),
+        )
+        self._owner = owner
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj) if obj.owner_id == self._owner.pk else f"{obj} ({obj.owner})"
+
+
 class ColumnsForm(forms.Form):
-    """A choice for each column, and one of the mode."""
+    """A choice for each column, the mode, and the lists that the recipients come into."""
 
     mode = forms.ChoiceField(
         label=gettext_lazy("What may be written"), choices=Mode.choices, widget=UnfoldAdminRadioSelectWidget
     )
+    new_list = forms.CharField(
+        label=gettext_lazy("Or into a new list"),
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Its name. It is made when you confirm the import."),
+    )
+    takes_out = forms.BooleanField(
+        label=gettext_lazy("Take out of these lists whoever is not in the file"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=gettext_lazy("They stay recipients. You see how many they are before you confirm."),
+    )
 
     def __init__(self, job: ImportJob, data: Any = None) -> None:
-        super().__init__(data, initial={"mode": job.mode})
+        wanted = {name: getattr(job, name) for name in ("mode", "new_list", "takes_out")}
+        super().__init__(data, initial={**wanted, "lists": job.lists.all()})
         self.job = job
+        self.fields["lists"] = ListsField(job.owner)
+        self.order_fields(["mode", "lists", "new_list", "takes_out"])
+        if not job.owner.has_perm("campaigns.add_recipientlist"):
+            del self.fields["new_list"]
         self.described = columns.described(job.headers, job.samples, job.mapping)
         for number, column in enumerate(self.described):
             self.fields[f"column-{number}"] = forms.ChoiceField(
@@ -57,8 +119,25 @@ class ColumnsForm(forms.Form):
     def mapping(self) -> list[str]:
         return [self.cleaned_data[f"column-{number}"] for number in range(len(self.described))]
 
+    @property
+    def about_lists(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("lists", "new_list", "takes_out") if name in self.fields]
+
+    @property
+    def into(self) -> Into:
+        found = self.cleaned_data
+        return Into(list(found["lists"]), found.get("new_list", ""), found["takes_out"])
+
+    def clean_new_list(self) -> str:
+        name: str = self.cleaned_data["new_list"]
+        if name and import_lists.named(self.job.owner_id, name):
+            raise forms.ValidationError(_("You have a list of this name already: choose it above."))
+        return name
+
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or {}
+        if found.get("takes_out") and not found.get("lists"):
+            self.add_error("takes_out", _("Choose the lists out of which they are to be taken."))
         if not self.errors:
             try:
                 columns.check(self.mapping, self.job.headers)

@@ -31,9 +31,9 @@ from unfold.decorators import display
 from backoffice import correlation
 from campaigns import access
 from campaigns.admin.base import ReadOnlyOfMailing, person, record
-from campaigns.admin.import_forms import ColumnsForm
+from campaigns.admin.import_forms import ColumnsForm, LayoutForm
 from campaigns.admin.lists import IMPORT_RECIPIENTS
-from campaigns.imports import jobs, refusals, storage, work
+from campaigns.imports import encoding, jobs, layouts, refusals, storage, work
 from campaigns.imports.errors import ImportRefused
 from campaigns.imports.jobs import Caller
 from campaigns.models import ImportJob
@@ -56,11 +56,6 @@ FIGURES = (
     ("duplicates", gettext_lazy("Repeated in the file"), "warning"),
     ("refused", gettext_lazy("Refused"), "danger"),
 )
-DELIMITERS = {
-    ",": gettext_lazy("commas"),
-    ";": gettext_lazy("semicolons"),
-    "\t": gettext_lazy("tabs"),
-}
 _OF_ROWS = {name: (word, colour) for name, word, colour in FIGURES}
 
 
@@ -93,6 +88,7 @@ class ImportJobAdmin(ReadOnlyOfMailing):
 
     def get_urls(self) -> list[URLPattern]:
         pages: dict[str, Callable[..., HttpResponseBase]] = {
+            "read": self.read_view,
             "choose": self.choose_view,
             "confirm": self.confirm_view,
             "cancel": self.cancel_view,
@@ -114,6 +110,18 @@ class ImportJobAdmin(ReadOnlyOfMailing):
         job = self.get_object(request, object_id)
         return self._page(request, job, ColumnsForm(job))
 
+    def read_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The file is to be read in another encoding, or at another delimiter."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        job = self._own(request, object_id)
+        if job.layout["kind"] != "csv":
+            raise Http404
+        form = LayoutForm(job, request.POST)
+        if not form.is_valid():
+            return self._page(request, job, ColumnsForm(job), form)
+        return self._done(request, job, lambda _caller: work.read_as(job, **form.cleaned_data))
+
     def choose_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The columns are told; the rows are counted."""
         if request.method != "POST":
@@ -122,8 +130,8 @@ class ImportJobAdmin(ReadOnlyOfMailing):
         form = ColumnsForm(job, request.POST)
         if not form.is_valid():
             return self._page(request, job, form)
-        mapping, mode = form.mapping, form.cleaned_data["mode"]
-        return self._done(request, job, lambda caller: jobs.choose(job, mapping, mode, caller))
+        mapping, mode, into = form.mapping, form.cleaned_data["mode"], form.into
+        return self._done(request, job, lambda caller: jobs.choose(job, mapping, mode, caller, into))
 
     def confirm_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if request.method != "POST":
@@ -172,7 +180,9 @@ class ImportJobAdmin(ReadOnlyOfMailing):
                 record(request, job, sentence)
         return HttpResponseRedirect(reverse("admin:campaigns_importjob_change", args=[job.pk]))
 
-    def _page(self, request: HttpRequest, job: ImportJob, form: ColumnsForm) -> HttpResponse:
+    def _page(
+        self, request: HttpRequest, job: ImportJob, form: ColumnsForm, layout_form: LayoutForm | None = None
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             **_progress(job),
@@ -180,6 +190,8 @@ class ImportJobAdmin(ReadOnlyOfMailing):
             "opts": self.opts,
             "original": job,
             "form": form,
+            "layout_form": (layout_form or LayoutForm(job)) if job.layout["kind"] == "csv" else None,
+            "lists": list(job.lists.order_by("name")),
             "media": self.media + form.media,
             "may": access.can(request.user, "change", job),
             "kept": storage.is_kept(job),
@@ -207,7 +219,8 @@ def _progress(job: ImportJob) -> dict[str, Any]:
 def _layout(job: ImportJob) -> str:
     if job.layout["kind"] == "xlsx":
         return "XLSX"
-    return f"{job.layout['encoding'].upper()}, {DELIMITERS.get(job.layout['delimiter'], job.layout['delimiter'])}"
+    written_in, delimiter = job.layout["encoding"], job.layout["delimiter"]
+    return f"{encoding.NAMES.get(written_in, written_in)}, {layouts.DELIMITERS.get(delimiter, delimiter)}"
 
 
 def _as_shown(row: dict[str, Any]) -> dict[str, Any]:

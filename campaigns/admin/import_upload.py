@@ -42,7 +42,7 @@ class ImportUpload(ImportExportModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Import recipients"),
-            "heading": _("Import recipients"),
+            "page_name": _("Import recipients"),
             "opts": self.opts,
             "form": form,
             "media": self.media + form.media,

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from campaigns import access
-from campaigns.models import Mailing, MailingAttempt, MailingLog, Recipient
+from campaigns.audience import may_have
+from campaigns.models import MailingAttempt, MailingLog, Recipient
 from campaigns.models.log import Status
 from campaigns.reports.counts import MOST
 
@@ -88,7 +89,7 @@ def of_address(attempts: Any, queryset: QuerySet[MailingLog], address: str) -> Q
     owners = User.objects.order_by().values("pk")
     same = Recipient.objects.alias(lower_email=Lower("email")).filter(owner__in=owners, lower_email=address.lower())
     who = list(same.order_by().values_list("pk", flat=True)[:PROBES])
-    audiences = Mailing.recipients.through.objects.filter(recipient__in=who).values("mailing")
+    audiences = may_have(who).values("pk")
     keys = attempts.order_by("-pk").values_list("pk", flat=True)
     candidates = {*keys.filter(mailing__in=audiences)[:PROBES], *keys[: PROBES // max(1, len(who))]}
     return queryset.filter(recipient__in=who, attempt__in=candidates)

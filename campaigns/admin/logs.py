@@ -18,6 +18,8 @@ from campaigns.admin.log_list import LogList
 from campaigns.admin.replies import ReplyFilter
 from campaigns.models import MailingAttempt, MailingLog
 
+# As in the menu; its rows are entries.
+LIST_NAME = gettext_lazy("Mailing log")
 IN_FLIGHT = "in flight"
 STATUS_COLOURS = {
     IN_FLIGHT: "primary",
@@ -68,8 +70,15 @@ class LogAdmin(ReadOnlyOfMailing):
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        name = _("Mailing log")
-        return super().changelist_view(request, {"title": name, "heading": name, **(extra_context or {})})
+        context = {"title": LIST_NAME, "list_name": LIST_NAME, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = {"list_name": LIST_NAME, **(extra_context or {})}
+        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+        return response
 
     def get_queryset(self, request: HttpRequest) -> Any:
         logs: Any = super().get_queryset(request)

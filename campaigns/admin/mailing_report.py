@@ -46,6 +46,10 @@ class MailingReportView(ReportView):
     def title(self) -> str:
         return _("Report: %s") % self.mailing
 
+    def identity(self) -> tuple[Any, ...]:
+        # A name stands in the title also where there is no attempt to tell of its change.
+        return (*super().identity(), self.mailing.name)
+
     def attempts(self) -> Any:
         return super().attempts().filter(mailing=self.mailing)
 

@@ -1,8 +1,6 @@
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -11,11 +9,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
-from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from campaigns import access, lifecycle
-from campaigns.admin.base import person
 from campaigns.admin.clone import MailingCloning
+from campaigns.admin.mailing_audience import AudienceForm, MailingAudience
 from campaigns.admin.mailing_list import STATUS_COLOURS, MailingList
 from campaigns.admin.mailing_report import MailingReport
 from campaigns.admin.past import MailingRuns
@@ -24,30 +21,16 @@ from campaigns.admin.preview import MailingPreview
 from campaigns.admin.sharing import Sharing
 from campaigns.admin.testing import TestSend
 from campaigns.admin.verb_actions import VerbActions
-from campaigns.models import Mailing, Message, Recipient
+from campaigns.audience import Audience
+from campaigns.models import Mailing, Message
 
 SCHEDULE = {"start_at", "end_at", "repetition"}
 
 
-class MailingForm(forms.ModelForm):
-    """The audience is added to, never listed: a select with 100,000 options works for nobody."""
-
-    add_recipients = forms.ModelMultipleChoiceField(
-        Recipient.objects.none(),
-        required=False,
-        label=gettext_lazy("Add recipients"),
-        help_text=gettext_lazy("Search by name or e-mail. To add many, select them on the page of the recipients."),
-    )
-    add_all = forms.BooleanField(
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
-        label=gettext_lazy("Add all my recipients"),
-        help_text=gettext_lazy("Everybody you own now. Who is imported later is not added by itself."),
-    )
-
+class MailingForm(AudienceForm):
     class Meta:
         model = Mailing
-        fields = ("name", "message", "start_at", "end_at", "repetition")
+        fields = ("name", "message", "lists", "excluded_lists", "conditions", "start_at", "end_at", "repetition")
 
 
 @admin.register(Mailing)
@@ -59,6 +42,7 @@ class MailingAdmin(
     MailingRuns,
     MailingReport,
     MailingCloning,
+    MailingAudience,
     Sharing,
     MailingList,
 ):
@@ -72,10 +56,9 @@ class MailingAdmin(
         *Sharing.actions_detail,
         *MailingCloning.actions_detail,
     )
-    autocomplete_fields = ("message",)
-    readonly_fields = ("message_subject", "message_text", "message_html")
+    autocomplete_fields = ("message", "lists", "excluded_lists")
+    readonly_fields = ("message_subject", "message_text", "message_html", "filter_text", "letters_now")
     what = (None, {"fields": ("name", "message")})
-    whom = (gettext_lazy("Audience"), {"fields": ("add_recipients", "add_all")})
     when = (
         gettext_lazy("Schedule"),
         {
@@ -96,7 +79,7 @@ class MailingAdmin(
             # Seen through the mailing: a message that is not edited would be a link to its page.
             shown = "message" if may_edit else "message_subject"
             what = (None, {"fields": ("name", shown, "message_text", "message_html")})
-        return (what, self.whom, self.when) if may_edit else (what, self.when)
+        return (what, self.whom(request, obj), self.when) if may_edit else (what, self.when)
 
     @display(description=gettext_lazy("message"))
     def message_subject(self, mailing: Mailing) -> str:
@@ -112,10 +95,6 @@ class MailingAdmin(
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
-        if field := form.base_fields.get("add_recipients"):
-            field.queryset = access.usable(request.user, Recipient.objects.all())
-            field.widget = AutocompleteSelectMultiple(Mailing.recipients.field, self.admin_site)
-            field.widget.choices = field.choices
         if obj and (field := form.base_fields.get("message")):
             _keep_message(request, obj, field)
         return form
@@ -140,18 +119,12 @@ class MailingAdmin(
         else:
             messages.info(request, _("It will now be sent at this time: %s") % date_format(run_at, "DATETIME_FORMAT"))
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        mailing: Mailing = form.instance
-        mailing.add_to_audience(form.cleaned_data["add_recipients"])
-        if form.cleaned_data["add_all"]:
-            mailing.add_to_audience(Recipient.objects.filter(owner=person(request)))
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         mailing: Mailing = self.get_object(request, object_id)
-        context = {"audience": mailing.recipients.count(), **(extra_context or {})}
+        said = Audience.of(mailing)
+        context = {"audience": said.count(), "plain": said.is_plain, **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 

@@ -19,7 +19,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 (_("Mailings"), "outgoing_mail", "admin:campaigns_mailing_changelist", "campaigns.view_mailing"),
                 (_("Messages"), "drafts", "admin:campaigns_message_changelist", "campaigns.view_message"),
                 (_("Recipients"), "contacts", "admin:campaigns_recipient_changelist", "campaigns.view_recipient"),
+                (
+                    _("Recipient lists"),
+                    "groups_2",
+                    "admin:campaigns_recipientlist_changelist",
+                    "campaigns.view_recipientlist",
+                ),
+                (_("Suppressions"), "block", "admin:campaigns_suppression_changelist", "campaigns.view_suppression"),
                 (_("Imports"), "upload_file", "admin:campaigns_importjob_changelist", "campaigns.view_importjob"),
+                (_("Bulk changes"), "checklist", "admin:campaigns_bulkjob_changelist", "campaigns.view_bulkjob"),
             ],
         ),
         (

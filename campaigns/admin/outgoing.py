@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from accounts.models import User
 from campaigns import access, lifecycle, preflight
+from campaigns.audience import Audience
 from campaigns.models import Mailing, Recipient
 from campaigns.models.log import Status
 from campaigns.preflight import Finding
@@ -105,11 +105,11 @@ class Launch(Outgoing):
 
     @cached_property
     def _size(self) -> int:
-        return self._members[: COUNTED_AT_ONCE + 1].count()
+        return self._audience.count_up_to(COUNTED_AT_ONCE + 1)
 
-    @property
-    def _members(self) -> QuerySet[Any]:
-        return Mailing.recipients.through.objects.filter(mailing=self.mailing)
+    @cached_property
+    def _audience(self) -> Audience:
+        return Audience.of(self.mailing)
 
     @cached_property
     def letters(self) -> int:
@@ -132,12 +132,9 @@ class Launch(Outgoing):
         """The first of the audience, some in the middle by their numbers, and the last."""
         if self._new_only:
             return audience.last_newcomers(self.mailing.pk, 3 * WINDOW)
-        members = self._members.order_by("recipient_id").values_list("recipient_id", flat=True)
-        first, last = members.first(), members.last()
-        if first is None or last is None:
-            return []
-        middle = members.filter(recipient_id__gt=(first + last) // 2)
-        return [*members[:WINDOW], *middle[:WINDOW], *members.reverse()[:WINDOW]]
+        first, last = self._audience.first(WINDOW), self._audience.last(WINDOW)
+        middle = self._audience.first(WINDOW, beyond=(first[0] + last[0]) // 2) if first else []
+        return [*first, *middle, *last]
 
 
 class Repeat(Outgoing):

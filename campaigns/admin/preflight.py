@@ -64,6 +64,7 @@ class MailingPreflight(Scoped):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Preflight: %s") % mailing,
+            "page_name": _("Preflight"),
             "opts": self.opts,
             "original": mailing,
             "new_only": NEW_ONLY in request.GET,

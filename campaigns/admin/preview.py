@@ -18,6 +18,7 @@ from backoffice import csp
 from campaigns import access
 from campaigns.admin.addressees import AS, SAMPLE, Addressees
 from campaigns.admin.base import Scoped, person
+from campaigns.audience import Audience
 from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient
 from campaigns.sending.letters import comparison, preview
 from campaigns.sending.letters.content import NotFrozen
@@ -61,9 +62,11 @@ class LetterPages(Scoped):
 
     def show_letter(self, request: HttpRequest, object_id: str) -> HttpResponse:
         obj, to = self._asked_for(request, object_id)
+        page = getattr(self, self.letter_page).short_description
         context = {
             **self.admin_site.each_context(request),
-            "title": _("%(page)s: %(name)s") % {"page": getattr(self, self.letter_page).short_description, "name": obj},
+            "title": _("%(page)s: %(name)s") % {"page": page, "name": obj},
+            "page_name": page,
             "opts": self.opts,
             "original": obj,
             "addressees": to,
@@ -130,14 +133,14 @@ class MailingPreview(PreviewPage):
     """Shows a mailing's message as anybody of its audience whom the person may see."""
 
     def addressees(self, request: HttpRequest, obj: Mailing) -> QuerySet[Recipient]:
-        return access.visible_among(request.user, obj.recipients.all())
+        return access.visible_among(request.user, Audience.of(obj).recipients())
 
     def letter(self, request: HttpRequest, obj: Mailing, to: Recipient | None) -> Preview:
         return preview.of_message(obj.message, to, obj)
 
     def letter_context(self, request: HttpRequest, obj: Mailing) -> dict[str, Any]:
         own = Count("pk", filter=Q(owner=person(request)))
-        counts = obj.recipients.aggregate(audience=Count("pk"), own=own)
+        counts = Audience.of(obj).recipients().aggregate(audience=Count("pk"), own=own)
         return counts | {"sees_all": access.sees_all(request.user, Recipient)}
 
 

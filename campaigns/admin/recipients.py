@@ -2,27 +2,25 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ERROR_FLAG
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 
 from accounts.models import User
 from campaigns import access
-from campaigns.admin.audience import AudienceActions
-from campaigns.admin.base import ScopedFilter, person
+from campaigns.admin import recipient_search
+from campaigns.admin.base import person
+from campaigns.admin.bulk_actions import BulkActions
 from campaigns.admin.import_upload import ImportUpload
+from campaigns.admin.keyset import KeysetList, MembersFilter
 from campaigns.admin.lists import ADD_RECIPIENT, IMPORT_RECIPIENTS
+from campaigns.admin.recipient_export import RecipientExport
 from campaigns.admin.sharing_many import SharingOfMany
-from campaigns.imports.formats import CSV, Workbook
-from campaigns.imports.recipients import RecipientResource
 from campaigns.models import Recipient
 
 
@@ -40,16 +38,14 @@ class RecipientForm(forms.ModelForm):
 
 
 @admin.register(Recipient)
-class RecipientAdmin(AudienceActions, SharingOfMany, ImportUpload):
-    actions: Any = (*AudienceActions.actions, *SharingOfMany.sharing_actions)
-    resource_classes = [RecipientResource]
+class RecipientAdmin(BulkActions, SharingOfMany, RecipientExport, ImportUpload):
+    actions: Any = (*BulkActions.actions, *SharingOfMany.sharing_actions)
     form = RecipientForm
-    export_form_class = ExportForm
-    formats = [CSV, Workbook]
     list_display = ("name_and_email", "comment_short", "attributes_short", "owner", "updated_at")
     list_filter_submit = True
     search_fields = ("email", "full_name")
-    search_help_text = gettext_lazy("Name or address")
+    search_help_text = gettext_lazy("Part of a name or address")
+    sortable_by = ("name_and_email",)
     first_steps = (IMPORT_RECIPIENTS, ADD_RECIPIENT)
     nothing_yet = gettext_lazy(
         "Recipients are who gets mail. Import them from a CSV or Excel file, or add them one by one."
@@ -59,9 +55,6 @@ class RecipientAdmin(AudienceActions, SharingOfMany, ImportUpload):
         (gettext_lazy("More"), {"fields": ("attributes",)}),
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Recipient]:
-        return super().get_queryset(request).select_related("owner")
-
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)  # a class of this request's own
         form.owner = obj.owner if obj else person(request)
@@ -69,9 +62,15 @@ class RecipientAdmin(AudienceActions, SharingOfMany, ImportUpload):
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Recipient) else []
-        return [("mailings", ScopedFilter), *owner]
+        return [("lists", MembersFilter), ("mailings", MembersFilter), *owner]
 
-    @display(description=gettext_lazy("recipient"), header=True, ordering="email")
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeysetList
+
+    def find(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        return queryset.filter(recipient_search.matching(search_term)), False
+
+    @display(description=gettext_lazy("recipient"), header=True, ordering=Lower("email"))
     def name_and_email(self, recipient: Recipient) -> tuple[str, str]:
         return recipient.full_name or recipient.email, recipient.email if recipient.full_name else ""
 
@@ -83,18 +82,3 @@ class RecipientAdmin(AudienceActions, SharingOfMany, ImportUpload):
     def attributes_short(self, recipient: Recipient) -> str:
         first = ", ".join(f"{key}: {value}" for key, value in list(recipient.attributes.items())[:3])
         return Truncator(first).chars(80)
-
-    # --- Export --------------------------------------------------------------------------------
-
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def export_action(self, request: HttpRequest) -> HttpResponse:
-        try:
-            response: HttpResponse = super().export_action(request)
-        except IncorrectLookupParameters:
-            return HttpResponseRedirect(reverse("admin:campaigns_recipient_changelist", query={ERROR_FLAG: 1}))
-        return response
-
-    def get_valid_export_item_pks(self, request: HttpRequest) -> list[int]:
-        return []  # what is exported is what the list shows: no page of ours posts single items

@@ -1,19 +1,22 @@
 """The tables that reports are made of."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from campaigns.admin.meter import stacked
-from campaigns.admin.tables import Column, Row, Table
+from accounts.models import User
+from campaigns.admin.tables import Bar, Column, Row, Table
 from campaigns.models import Mailing, MailingAttempt
+from campaigns.models.log import Status
 from campaigns.reports.days import Day
-from campaigns.reports.failures import Failure
+from campaigns.reports.failures import Failure, Failures
 from campaigns.reports.figures import Figures
 from campaigns.reports.rollups import Domain, Reply
+
+# So many failures, at the most, are in a file.
+MOST_IN_FILE = 10_000
 
 
 def _outcomes() -> list[Column]:
@@ -38,34 +41,51 @@ def _of(figures: Figures) -> list[Any]:
     ]
 
 
-def _bar(sent: int, errors: int, unconfirmed: int, others: int) -> SafeString:
-    counts = [(sent, "success"), (errors, "danger"), (unconfirmed, "warning"), (others, "default")]
-    return stacked(counts, sent + errors + unconfirmed + others)
+def _launched(figures: Figures) -> list[int]:
+    return [figures.attempts, figures.recipients]
 
 
-def _bar_of(figures: Figures) -> SafeString:
+def _bar(sent: int, errors: int, unconfirmed: int, others: int) -> Bar:
+    return Bar(sent + errors + unconfirmed + others, sent, errors, unconfirmed, others)
+
+
+def _bar_of(figures: Figures) -> Bar:
     return _bar(figures.sent, figures.errors, figures.unconfirmed, figures.skipped + figures.cancelled)
 
 
+def outcomes(total: Figures) -> Table:
+    """A row per outcome."""
+    counts = [
+        (_("Sent"), total.sent, "success"),
+        (_("Errors"), total.errors, "danger"),
+        (_("Unconfirmed"), total.unconfirmed, "warning"),
+        (_("Skipped"), total.skipped, "default"),
+        (_("Cancelled"), total.cancelled, "default"),
+    ]
+    rows = [
+        Row([title, count, 100 * count / total.done], bar=Bar(total.done, **{colour: count}))
+        for title, count, colour in counts
+        if count
+    ]
+    columns = [Column("outcome", _("Outcome"), "text"), Column("letters", _("Letters"))]
+    columns.append(Column("share", _("Share"), "percent"))
+    return Table("outcomes", _("Outcomes"), columns, rows, nothing=_nothing())
+
+
 def mailings(found: dict[int, Figures], total: Figures) -> Table:
-    """A row per mailing."""
-    named = Mailing.objects.filter(pk__in=found).select_related("owner").only("name", "status", "owner")
+    """A row per mailing; there may be 10,000, which is why they are no objects."""
+    named = list(Mailing.objects.filter(pk__in=found).order_by().values_list("pk", "name", "status", "owner"))
+    owners = User.objects.only("full_name", "email").in_bulk({owner for *_mailing, owner in named})
+    people = {key: str(owner) for key, owner in owners.items()}
+    statuses = {value: str(label) for value, label in Mailing.Status.choices}
     rows = [
         Row(
-            [
-                mailing.name,
-                str(mailing.get_status_display()),
-                str(mailing.owner),
-                figures.attempts,
-                figures.recipients,
-                *_of(figures),
-                figures.last_run,
-            ],
-            reverse("admin:campaigns_mailing_report", args=[mailing.pk]),
+            [name, statuses[status], people[owner], *_launched(figures), *_of(figures), figures.last_run],
+            key,
             _bar_of(figures),
         )
-        for mailing in named
-        for figures in [found[mailing.pk]]
+        for key, name, status, owner in named
+        for figures in [found[key]]
     ]
     columns = [
         Column("name", _("Mailing"), "text"),
@@ -76,16 +96,22 @@ def mailings(found: dict[int, Figures], total: Figures) -> Table:
         *_outcomes(),
         Column("last_run", _("Last run"), "time"),
     ]
-    return Table("mailings", _("Mailings"), columns, rows, nothing=_("No letter of these days."), total=_sum(total, 2))
+    return Table(
+        *("mailings", _("Mailings"), columns, rows),
+        nothing=_nothing(),
+        total=_sum(total, 2),
+        leads_to="admin:campaigns_mailing_report",
+    )
 
 
 def attempts(found: dict[int, Figures], total: Figures) -> Table:
     """A row per attempt of a mailing, the latest first."""
-    known = MailingAttempt.objects.filter(pk__in=found).order_by("-pk").defer("body", "body_html")
+    known = MailingAttempt.objects.filter(pk__in=found).order_by("-pk")
+    known = known.only("dry_run", "test", "status", "created_at", "total")
     rows = [
         Row(
             [str(attempt), str(attempt.get_status_display()), attempt.created_at, attempt.total, *_of(figures)],
-            reverse("admin:campaigns_mailingattempt_change", args=[attempt.pk]),
+            attempt.pk,
             _bar_of(figures),
         )
         for attempt in known
@@ -98,7 +124,8 @@ def attempts(found: dict[int, Figures], total: Figures) -> Table:
         Column("recipients", _("Recipients")),
         *_outcomes(),
     ]
-    return Table("attempts", _("Attempts"), columns, rows, nothing=_("No letter of these days."))
+    leads_to = "admin:campaigns_mailingattempt_change"
+    return Table("attempts", _("Attempts"), columns, rows, nothing=_nothing(), leads_to=leads_to)
 
 
 def days(found: list[Day]) -> Table:
@@ -121,15 +148,17 @@ def domains(found: list[Domain]) -> Table:
 def replies(found: list[Reply]) -> Table:
     columns = [Column("reply", _("Reply"), "text"), Column("kind", _("Outcome"), "text"), Column("n", _("Letters"))]
     most = max((one.letters for one in found), default=1)
+    colours = {Status.ERROR: "danger", Status.UNCONFIRMED: "warning"}
     rows = [
-        Row([one.text or "—", str(one.label), one.letters], bar=stacked([(one.letters, "danger")], most))
+        Row([one.text or "—", str(one.label), one.letters], bar=Bar(most, **{colours[Status(one.status)]: one.letters}))
         for one in found
     ]
     nothing = _("No letter has failed, and none is in doubt.")
     return Table("replies", _("Replies to what failed"), columns, rows, _of_ended(), nothing)
 
 
-def failures(found: Iterable[Failure], most: int) -> Table:
+def failures(found: list[Failure], letters: Failures) -> Table:
+    """A row per letter; `found` is a part of the letters."""
     columns = [
         Column("email", _("E-mail"), "text"),
         Column("mailing", _("Mailing"), "text"),
@@ -137,21 +166,31 @@ def failures(found: Iterable[Failure], most: int) -> Table:
         Column("reply", _("Reply"), "text"),
         Column("at", _("When"), "time"),
     ]
-    rows = [
-        Row(
-            [one.email, one.name, one.label, one.detail, one.settled_at],
-            reverse("admin:campaigns_mailinglog_change", args=[one.row]),
+    rows = [Row([one.email, one.name, one.label, one.detail, one.settled_at], one.row) for one in found]
+    hints = [_("Of the attempts that were launched in these days, the latest first.")] if found else []
+    nothing = _("No letter has failed, and none is in doubt.")
+    if letters.count() > MOST_IN_FILE:
+        hints.append(_("A file has the first %s.") % number_format(MOST_IN_FILE, force_grouping=True))
+    if pruned := letters.pruned:
+        removed = ngettext(
+            "%s letter can not be listed: the log of its attempt has been removed.",
+            "%s letters can not be listed: the log of their attempts has been removed.",
+            pruned,
         )
-        for one in found
-    ]
-    hint = _("At most %s, of the latest attempts that were launched in these days.") % most
-    return Table("failures", _("Failures"), columns, rows, hint, _("No letter has failed, and none is in doubt."))
+        nothing = removed % number_format(pruned, force_grouping=True)
+        hints.append(nothing)
+    leads_to = "admin:campaigns_mailinglog_change"
+    return Table("failures", _("Failures"), columns, rows, " ".join(hints), nothing, leads_to=leads_to)
 
 
 def _sum(figures: Figures, empty: int) -> Row:
-    cells = [_("Together"), *[""] * empty, figures.attempts, figures.recipients, *_of(figures), figures.last_run]
+    cells = [_("Together"), *[""] * empty, *_launched(figures), *_of(figures), figures.last_run]
     return Row(cells, bar=_bar_of(figures))
 
 
 def _of_ended() -> str:
     return _("Of the attempts that were launched in these days and have ended.")
+
+
+def _nothing() -> str:
+    return _("No letter of these days.")

@@ -3,15 +3,15 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.messages import get_messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import get_language
@@ -19,17 +19,18 @@ from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 from unfold.views import UnfoldSiteViewMixin
 
-from backoffice import answers
+from backoffice import answers, pages
 from backoffice.answers import Stamp
 from backoffice.caching import ClientCacheMixin, code_version
 from campaigns import access
-from campaigns.admin import report_files, report_tables, stop_switch
+from campaigns.admin import clock, report_files, report_tables, stop_switch
 from campaigns.admin.base import person
 from campaigns.admin.chart import Chart
 from campaigns.admin.report_form import USUAL, ReportForm
-from campaigns.admin.tables import Table
+from campaigns.admin.tables import Table, turn
 from campaigns.models import Mailing, MailingAttempt
-from campaigns.reports import failures, figures, rollups
+from campaigns.reports import figures, rollups
+from campaigns.reports.failures import Failures
 from campaigns.reports.figures import Figures
 from campaigns.reports.period import Period
 from campaigns.reports.scope import Scope
@@ -38,7 +39,7 @@ PER_PAGE = 50
 # So many days, at the most, have bars of their own: 366 took 100 ms to write, most of the page.
 MOST_BARS = 120
 EXPORTS = ("csv", "xlsx")
-EXPORT, TABLE, SORT, PAGE = "export", "table", "sort", "page"
+EXPORT, TABLE, SORT, PAGE, FAILURES = "export", "table", "sort", "page", "failures"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
     @cached_property
     def key(self) -> str:
         """Under which the answer is kept: nobody else's, and not this person's with another role or other shares."""
-        asked = {name: self.request.GET.get(name, "") for name in (*self.form.fields, SORT, PAGE)}
+        asked = {name: self.request.GET.get(name, "") for name in (*self.form.fields, SORT, PAGE, FAILURES)}
         # Two installations may share a Redis.
         where = (connection.settings_dict["HOST"], connection.settings_dict["NAME"])
         scope = (
@@ -103,14 +104,19 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
 
     @cached_property
     def _stamp(self) -> Stamp:
-        return answers.stamp(self.key, self.scope.version)
+        return answers.stamp(self.key, self._version)
+
+    def _version(self) -> str:
+        late = clock.late(self.request)
+        # Its banner says for how long, to the minute.
+        return f"{self.scope.version()} {late and late.now.replace(second=0, microsecond=0)}"
 
     def stamp(self) -> Stamp:
         return self._stamp
 
     def identity(self) -> tuple[Any, ...]:
-        stopped = stop_switch.in_force(self.request)
-        return (self.key, str(person(self.request)), stopped and stopped.pk)
+        stopped, someone = stop_switch.in_force(self.request), person(self.request)
+        return (self.key, someone.full_name, someone.email, stopped and stopped.pk, settings.SENDING_ENABLED)
 
     def is_kept(self) -> bool:
         # A page that tells what the person has just done is for once.
@@ -121,32 +127,32 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if asked := request.GET.get(EXPORT):
             return self._file(asked)
-        body, outcome = answers.kept(self.key, self._stamp.version, self._body)
-        context = self.get_context_data(body=body, form=self.form, files=self._files(), **kwargs)
-        response = self.render_to_response(context)
-        if outcome == "stale":
+        if not self.is_kept():
+            return pages.answer(request, self._page())
+        page, self.outcome = answers.kept(self.key, self.etag, self._page)
+        response = pages.answer(request, page)
+        if self.outcome == "stale":
             add_never_cache_headers(response)
-        response.headers["X-Report-Cache"] = outcome
         return response
 
-    def _body(self) -> str:
+    def _page(self) -> str:
+        """The whole page: the frame alone takes some 15 ms of the processor."""
+        context = self.get_context_data(form=self.form, files=self._files(), **self._report())
+        return pages.make(self.request, self.template_name, context)
+
+    def _report(self) -> dict[str, Any]:
         found = self._by(self.scope)
         total = figures.total(found.values())
         bars = figures.by_day(self.scope.within(self._whole().last_days(MOST_BARS)))
-        main = self._sorted(self._main(found, total))
-        page = Paginator(main.rows, PER_PAGE).get_page(self.request.GET.get(PAGE))
-        context = {
+        main = self._in_order(self._main(found, total))
+        return {
             "tiles": self._tiles(total),
             "chart": Chart(bars),
             "most_bars": MOST_BARS if len(bars) == MOST_BARS else None,
             "period": self.scope.period,
-            "main": replace(main, rows=list(page)),
-            "page": page,
-            "newer": self._link(page=str(page.number - 1)),
-            "older": self._link(page=str(page.number + 1)),
-            "others": self._others(),
+            "main": main.page(self.request.GET.get(PAGE), PER_PAGE, lambda page: self._link(page=page)),
+            "others": [*self._others(total), *self._failures()],
         }
-        return render_to_string("campaigns/report_body.html", context)
 
     def _by(self, scope: Scope) -> dict[int, Figures]:
         return figures.by_mailing(scope)
@@ -154,14 +160,27 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
     def _main(self, found: dict[int, Figures], total: Figures) -> Table:
         return report_tables.mailings(found, total)
 
-    def _others(self) -> list[Table]:
-        tables = [
+    def _in_order(self, table: Table) -> Table:
+        return table.in_order(self.request.GET.get(SORT, ""), lambda order: self._link(sort=order))
+
+    def _others(self, total: Figures) -> list[Table]:
+        return [
+            report_tables.outcomes(total),
             report_tables.domains(rollups.domains(self.scope)),
             report_tables.replies(rollups.replies(self.scope)),
         ]
-        if self.has_failures and self.request.user.has_perm("campaigns.view_mailinglog"):
-            tables.append(report_tables.failures(failures.latest(self.scope), failures.MOST))
-        return tables
+
+    def _failures(self) -> list[Table]:
+        """A page of them, for whoever may see the log."""
+        if not self._shows_failures():
+            return []
+        found = Failures(self.scope)
+        page: Page[Any] = Paginator(cast(Any, found), PER_PAGE).get_page(self.request.GET.get(FAILURES))
+        table = report_tables.failures(list(page), found)
+        return [replace(table, turn=turn(page, lambda number: f"{self._link(failures=number)}#report-failures"))]
+
+    def _shows_failures(self) -> bool:
+        return self.has_failures and self.request.user.has_perm("campaigns.view_mailinglog")
 
     def _whole(self) -> Period:
         """The days of the report, also where it has no first one."""
@@ -186,18 +205,6 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
             for name, title in titles
         ]
 
-    def _sorted(self, table: Table) -> Table:
-        """The rows in the order that the address asks for, and links to the other orders."""
-        asked = self.request.GET.get(SORT, "")
-        names = [column.name for column in table.columns]
-        order = asked if asked.lstrip("-") in names else "-last_run" if "last_run" in names else ""
-        if not order:
-            return table
-        place, backwards = names.index(order.lstrip("-")), order.startswith("-")
-        rows = sorted(table.rows, key=lambda row: _comparable(row.cells[place]), reverse=backwards)
-        orders = {column.name: self._link(sort=_next(column, order)) for column in table.columns}
-        return replace(table, rows=rows, orders=orders, order=order)
-
     # Files
 
     def _file(self, asked: str) -> HttpResponseBase:
@@ -214,23 +221,17 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
 
     def _tables(self) -> list[Table]:
         found = self._by(self.scope)
-        main = self._sorted(self._main(found, figures.total(found.values())))
-        return [main, report_tables.days(figures.by_day(self.scope.within(self._whole()))), *self._others()]
+        total = figures.total(found.values())
+        days = figures.by_day(self.scope.within(self._whole()))
+        tables = [self._in_order(self._main(found, total)), report_tables.days(days), *self._others(total)]
+        if self._shows_failures():
+            letters = Failures(self.scope)
+            tables.append(report_tables.failures(letters[0 : report_tables.MOST_IN_FILE], letters))
+        return tables
 
     def _files(self) -> list[tuple[str, str]]:
         return [(kind.upper(), self._link(export=kind)) for kind in EXPORTS]
 
-    def _link(self, **changes: str) -> str:
+    def _link(self, **changes: str | int) -> str:
         kept = {SORT: self.request.GET[SORT]} if SORT in self.request.GET else {}
         return "?" + urlencode({**self.form.query, **kept, **changes})
-
-
-def _comparable(value: Any) -> tuple[bool, Any]:
-    return (value is not None, value.casefold() if isinstance(value, str) else value or 0)
-
-
-def _next(column: Any, order: str) -> str:
-    """Figures begin with the greatest, texts with A; a second press turns the order."""
-    if order.lstrip("-") == column.name:
-        return column.name if order.startswith("-") else f"-{column.name}"
-    return column.name if column.kind == "text" else f"-{column.name}"

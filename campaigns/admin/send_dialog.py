@@ -1,7 +1,8 @@
 """What a person reads, and may have to type, before letters leave."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from typing import Any, ClassVar
 
 from django import forms
@@ -48,6 +49,25 @@ def refuse_another_number(typed: str, letters: int) -> None:
         raise forms.ValidationError(sentence % number_format(letters, force_grouping=True))
 
 
+def launches(mailings: Iterable[Mailing]) -> str:
+    """Changes with each launch of one of the mailings, and when it ends."""
+    last = [(mailing.pk, mailing.attempts.real().values_list("pk", "finished_at").first()) for mailing in mailings]
+    return blake2b(repr(last).encode(), digest_size=12).hexdigest()
+
+
+class LaunchesField(forms.CharField):
+    """What launches() was when the form was shown: a second press, also in another tab, is told by it."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, widget=forms.HiddenInput)
+
+
+def launched_since(form: forms.Form, mailings: Iterable[Mailing]) -> bool:
+    """Whether one was launched since the form was shown, or it was shown for others; never if it was not shown."""
+    seen = form.cleaned_data.get("launches")
+    return bool(seen) and seen != launches(mailings)
+
+
 class SendForm(BaseDialogForm):
     """States what leaves, wants its number typed where it is large, and refuses what a preflight has found blocked."""
 
@@ -57,11 +77,13 @@ class SendForm(BaseDialogForm):
     outgoing_of: ClassVar[Callable[[Mailing], Outgoing]]
 
     number = NumberField()
+    launches = LaunchesField()
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
         self._mailing = Mailing.objects.select_related("message", "owner").with_stats().get(pk=object_id)
         self._outgoing = type(self).outgoing_of(self._mailing)
+        self.fields["launches"].initial = launches([self._mailing])
         if not self._asks_for_number():
             del self.fields["number"]
 

@@ -21,10 +21,10 @@ from accounts.models import User
 from campaigns import access
 from campaigns.admin.base import ScopedAdmin, person
 from campaigns.admin.sharing_forms import VERB_TITLES, GranteesForm, ShareForm, full_name
-from campaigns.models import Mailing, Message, Recipient, shares
+from campaigns.models import Mailing, Message, Recipient, RecipientList, shares
 
 # The field by which each noun is called in a history.
-NAMES: dict[type[Model], str] = {Mailing: "name", Message: "subject", Recipient: "email"}
+NAMES: dict[type[Model], str] = {Mailing: "name", Message: "subject", Recipient: "email", RecipientList: "name"}
 
 _RECORD = """INSERT INTO django_admin_log
 (action_time, user_id, content_type_id, object_id, object_repr, action_flag, change_message) """
@@ -57,6 +57,7 @@ class Sharing(ScopedAdmin):
         return {
             **self.admin_site.each_context(request),
             "title": _("Share “%s”") % obj,
+            "page_name": _("Share"),
             "opts": self.opts,
             "original": obj,
             "form": form,

@@ -16,7 +16,7 @@ from unfold.widgets import (
 from accounts.models import User
 from campaigns import access
 from campaigns.admin.base import person
-from campaigns.models import Mailing, Message, Recipient, shares
+from campaigns.models import Mailing, Message, Recipient, RecipientList, shares
 
 VERB_TITLES = {"view": gettext_lazy("View"), "change": gettext_lazy("Change"), "send": gettext_lazy("Send")}
 _USE = gettext_lazy("see it, and use it in mailings of their own")
@@ -28,6 +28,7 @@ MEANINGS: dict[type[Model], dict[str, Any]] = {
     },
     Message: {"view": _USE, "change": gettext_lazy("view, use and edit it")},
     Recipient: {"view": _USE, "change": gettext_lazy("view, use and edit it")},
+    RecipientList: {"view": _USE, "change": gettext_lazy("view, use and rename it, and say who is in it")},
 }
 
 

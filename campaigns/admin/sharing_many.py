@@ -42,6 +42,7 @@ class SharingOfMany(Sharing):
         context = {
             **self.admin_site.each_context(request),
             "title": getattr(self, name).short_description,
+            "page_name": getattr(self, name).short_description,
             "opts": self.opts,
             "form": form,
             "media": form.media,

@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 from campaigns import access
 from campaigns.admin.base import ScopedAdmin, person, record
 from campaigns.admin.dialogs import Dialogs, for_those_who, leave
+from campaigns.audience import Audience
 from campaigns.lifecycle import LifecycleError, send_test, testing
 from campaigns.models import Mailing, Recipient
 
@@ -40,8 +41,8 @@ class TestForm(BaseDialogForm):
 
     def __init__(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, object_id, *args, **kwargs)
-        mailing = Mailing.objects.get(pk=object_id)
-        self._audience: QuerySet[Recipient] = mailing.recipients.order_by("pk")
+        mailing = Mailing.objects.select_related("owner").get(pk=object_id)
+        self._audience: QuerySet[Recipient] = Audience.of(mailing).recipients().order_by("pk")
         self._visible = access.visible_among(request.user, self._audience)
         first = self._visible.first()
         self.initial = {"address": person(request).email, "recipient": first.email if first else ""}

@@ -19,7 +19,16 @@ from unfold.forms import BaseDialogForm
 from campaigns import access
 from campaigns.admin.base import person, record
 from campaigns.admin.dialogs import leave
-from campaigns.admin.send_dialog import NumberField, SendForm, is_many, part, refuse_another_number
+from campaigns.admin.send_dialog import (
+    LaunchesField,
+    NumberField,
+    SendForm,
+    is_many,
+    launched_since,
+    launches,
+    part,
+    refuse_another_number,
+)
 from campaigns.admin.undoing import Undo
 from campaigns.admin.verbs import VERBS, Verb
 from campaigns.lifecycle import LifecycleError
@@ -47,10 +56,12 @@ class NumberForm(forms.Form):
     """The number of letters of several mailings, where it is large."""
 
     number = NumberField()
+    launches = LaunchesField()
 
-    def __init__(self, letters: int, *args: Any) -> None:
+    def __init__(self, letters: int, mailings: list[Mailing], *args: Any) -> None:
         super().__init__(*args)
         self._letters = letters
+        self.fields["launches"].initial = launches(mailings)
         if not is_many(letters):
             del self.fields["number"]
 
@@ -74,7 +85,11 @@ def _perform(request: HttpRequest, verb: Verb, mailing: Mailing) -> None:
 def _on_one(verb: Verb) -> Callable[..., HttpResponse]:
     def confirmed(model_admin: Any, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         mailing = model_admin.get_object(request, object_id)
-        _perform(request, verb, mailing)
+        if launched_since(form, [mailing]):
+            sentence = _("“%s” was launched after you had been asked: look at what became of it. Nothing was sent now.")
+            messages.error(request, sentence % mailing)
+        else:
+            _perform(request, verb, mailing)
         return leave(request, reverse("admin:campaigns_mailing_change", args=[mailing.pk]))
 
     dialog = action(
@@ -111,10 +126,17 @@ def _on_selection(verb: Verb) -> Callable[..., HttpResponse | None]:
         allowed = [mailing for mailing in chosen if verb.offered(request, mailing)]
         if allowed:
             letters = sum(verb.count(mailing) or 0 for mailing in allowed)
-            form = NumberForm(letters if verb.outgoing else 0, request.POST if "confirmed" in request.POST else None)
+            data = request.POST if "confirmed" in request.POST else None
+            form = NumberForm(letters, allowed, data) if verb.outgoing else NumberForm(0, [], data)
             if not form.is_valid():
                 figures = {"letters": letters, "mailings": allowed, "refused": len(chosen) - len(allowed)}
                 return _confirmation(model_admin, request, verb, {"form": form, **figures})
+            if verb.outgoing and launched_since(form, allowed):
+                messages.error(
+                    request,
+                    _("Some of them were launched after you had been asked, or others are selected. Nothing was sent."),
+                )
+                return None
         for mailing in allowed:
             _perform_unless_blocked(request, verb, mailing)
         _report_refused(request, len(chosen) - len(allowed))
@@ -137,6 +159,7 @@ def _confirmation(model_admin: Any, request: HttpRequest, verb: Verb, figures: d
     context = {
         **model_admin.admin_site.each_context(request),
         "title": verb.title,
+        "page_name": verb.title,
         "opts": model_admin.opts,
         "verb": verb,
         **figures,

@@ -1,22 +1,19 @@
-"""What can be done with a mailing, as buttons: the permission, the states, the words, and the deed."""
+"""What can be done with a mailing, as buttons: the permission, the states, and the words."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from accounts.models import User
-from campaigns import access, lifecycle
+from campaigns import access
+from campaigns.admin import deeds
 from campaigns.admin.outgoing import Launch, Outgoing, Repeat
-from campaigns.models import Mailing, MailingAttempt
+from campaigns.models import Mailing
 from campaigns.models.log import Status as LogStatus
 from campaigns.sending.ledger.audience import count_letters
 
@@ -25,7 +22,7 @@ Status = Mailing.Status
 
 @dataclass(frozen=True)
 class Verb:
-    """One button. `deed` does it and returns the sentence that the person reads; it raises LifecycleError."""
+    """One button; what its deed does and says, deeds.py tells."""
 
     name: str
     permission: access.Verb
@@ -71,102 +68,6 @@ def _of_last(mailing: Mailing, figure: str) -> int:
     return int(getattr(last, figure)) if last else 0
 
 
-def _send(mailing: Mailing, by: User, *, new_only: bool = False) -> str:
-    attempt = lifecycle.launch(mailing, by, new_only=new_only, undo_seconds=settings.SENDING_UNDO_SECONDS)
-    return " ".join(filter(None, (_on_its_way(attempt), _until_then(attempt))))
-
-
-def _on_its_way(attempt: MailingAttempt) -> str:
-    mailing = attempt.mailing
-    if not attempt.expanded_at:  # a large audience is not in the ledger yet
-        if attempt.new_only:
-            return _("“%s” is on its way to its new recipients.") % mailing
-        return _("“%s” is on its way to its recipients.") % mailing
-    count = attempt.total - attempt.skipped
-    sentence = ngettext(
-        "“%(mailing)s” is on its way to %(count)s recipient.",
-        "“%(mailing)s” is on its way to %(count)s recipients.",
-        count,
-    )
-    return sentence % {"mailing": mailing, "count": count}
-
-
-def _until_then(attempt: MailingAttempt) -> str:
-    if not attempt.held_until:
-        return ""
-    seconds = settings.SENDING_UNDO_SECONDS
-    sentence = ngettext(
-        "The first letter leaves in %s second; until then you can undo it.",
-        "The first letter leaves in %s seconds; until then you can undo it.",
-        seconds,
-    )
-    return sentence % seconds
-
-
-def _dry_run(mailing: Mailing, by: User) -> str:
-    attempt = lifecycle.launch(mailing, by, dry_run=True)
-    return _("Dry run of “%(mailing)s”: %(count)s letters are being composed, none is sent.") % {
-        "mailing": mailing,
-        "count": _letters(attempt),
-    }
-
-
-def _letters(attempt: MailingAttempt) -> int:
-    # A large audience is not in the ledger yet.
-    return attempt.total - attempt.skipped if attempt.expanded_at else _audience(attempt.mailing)
-
-
-def _schedule(mailing: Mailing, _by: User) -> str:
-    run_at = timezone.localtime(lifecycle.schedule(mailing))
-    when = date_format(run_at, "DATETIME_FORMAT")
-    return _("“%(mailing)s” goes out by itself: %(when)s") % {"mailing": mailing, "when": when}
-
-
-def _unschedule(mailing: Mailing, _by: User) -> str:
-    lifecycle.unschedule(mailing)
-    return _("“%s” is a draft again.") % mailing
-
-
-def _pause(mailing: Mailing, _by: User) -> str:
-    lifecycle.pause(mailing)
-    return _("“%s” is paused.") % mailing
-
-
-def _resume(mailing: Mailing, _by: User) -> str:
-    lifecycle.resume(mailing)
-    return _("“%s” goes on.") % mailing
-
-
-def _cancel(mailing: Mailing, _by: User) -> str:
-    lifecycle.cancel(mailing)
-    return _("“%s” is cancelled.") % mailing
-
-
-def _retry_failed(mailing: Mailing, _by: User) -> str:
-    count = lifecycle.retry_failed(mailing)
-    return _("Failed letters of “%(mailing)s” that are sent again: %(count)s") % {"count": count, "mailing": mailing}
-
-
-def _resend_unconfirmed(mailing: Mailing, _by: User) -> str:
-    count = lifecycle.resend_unconfirmed(mailing)
-    return _("Letters in doubt of “%(mailing)s” that are sent again: %(count)s") % {"count": count, "mailing": mailing}
-
-
-def _confirm_unconfirmed(mailing: Mailing, by: User) -> str:
-    count = lifecycle.confirm_unconfirmed(mailing, by)
-    return _("Letters in doubt of “%(mailing)s” that count as sent: %(count)s") % {"count": count, "mailing": mailing}
-
-
-def _disable(mailing: Mailing, _by: User) -> str:
-    lifecycle.disable(mailing)
-    return _("“%s” is disabled.") % mailing
-
-
-def _enable(mailing: Mailing, _by: User) -> str:
-    lifecycle.enable(mailing)
-    return _("“%s” is a draft again.") % mailing
-
-
 VERBS = (
     Verb(
         name="send",
@@ -175,7 +76,7 @@ VERBS = (
         title=gettext_lazy("Send now"),
         question=gettext_lazy("The mail goes out to the audience. What has been sent can not be called back."),
         icon="send",
-        deed=_send,
+        deed=deeds.send,
         variant=ActionVariant.PRIMARY,
         outgoing=Launch,
     ),
@@ -188,7 +89,7 @@ VERBS = (
             "The mail goes out to those of the audience who are in no earlier attempt, and to nobody else."
         ),
         icon="group_add",
-        deed=partial(_send, new_only=True),
+        deed=partial(deeds.send, new_only=True),
         outgoing=partial(Launch, new_only=True),
         again=True,
     ),
@@ -199,7 +100,7 @@ VERBS = (
         title=gettext_lazy("Resume"),
         question=gettext_lazy("Sending goes on where it stopped. Nobody gets the mail twice."),
         icon="play_arrow",
-        deed=_resume,
+        deed=deeds.resume,
         letters=partial(_of_last, figure="open"),
         variant=ActionVariant.PRIMARY,
     ),
@@ -210,7 +111,7 @@ VERBS = (
         title=gettext_lazy("Pause"),
         question=gettext_lazy("Letters on their way arrive; no others start until you resume."),
         icon="pause",
-        deed=_pause,
+        deed=deeds.pause,
     ),
     Verb(
         name="dry_run",
@@ -219,7 +120,7 @@ VERBS = (
         title=gettext_lazy("Dry run"),
         question=gettext_lazy("Every letter is composed and checked; none is sent."),
         icon="labs",
-        deed=_dry_run,
+        deed=deeds.dry_run,
         letters=_audience,
     ),
     Verb(
@@ -229,7 +130,7 @@ VERBS = (
         title=gettext_lazy("Schedule"),
         question=gettext_lazy("The mailing is sent by itself when its start has come."),
         icon="event",
-        deed=_schedule,
+        deed=deeds.schedule,
         letters=_audience,
     ),
     Verb(
@@ -239,7 +140,7 @@ VERBS = (
         title=gettext_lazy("Unschedule"),
         question=gettext_lazy("The mailing becomes a draft again and is not sent by itself."),
         icon="event_busy",
-        deed=_unschedule,
+        deed=deeds.unschedule,
     ),
     Verb(
         name="retry_failed",
@@ -248,7 +149,7 @@ VERBS = (
         title=gettext_lazy("Retry failed"),
         question=gettext_lazy("Letters of the last attempt that ended in an error are sent again, and no others."),
         icon="replay",
-        deed=_retry_failed,
+        deed=deeds.retry_failed,
         outgoing=partial(Repeat, status=LogStatus.ERROR, counter="errors"),
         resolves="errors",
     ),
@@ -262,7 +163,7 @@ VERBS = (
             "whoever got one will get it a second time."
         ),
         icon="forward_to_inbox",
-        deed=_resend_unconfirmed,
+        deed=deeds.resend_unconfirmed,
         outgoing=partial(Repeat, status=LogStatus.UNCONFIRMED, counter="unconfirmed"),
         resolves="unconfirmed",
     ),
@@ -273,7 +174,7 @@ VERBS = (
         title=gettext_lazy("Confirm as sent"),
         question=gettext_lazy("You know that the mail server has taken these letters. They will count as sent."),
         icon="mark_email_read",
-        deed=_confirm_unconfirmed,
+        deed=deeds.confirm_unconfirmed,
         resolves="unconfirmed",
     ),
     Verb(
@@ -283,7 +184,7 @@ VERBS = (
         title=gettext_lazy("Cancel sending"),
         question=gettext_lazy("Letters on their way arrive; all others are not sent. This can not be undone."),
         icon="cancel",
-        deed=_cancel,
+        deed=deeds.cancel,
         variant=ActionVariant.DANGER,
     ),
     Verb(
@@ -293,7 +194,7 @@ VERBS = (
         title=gettext_lazy("Disable"),
         question=gettext_lazy("Whatever is being sent is cancelled, and nothing is sent until it is enabled again."),
         icon="block",
-        deed=_disable,
+        deed=deeds.disable,
         variant=ActionVariant.DANGER,
     ),
     Verb(
@@ -303,6 +204,6 @@ VERBS = (
         title=gettext_lazy("Enable"),
         question=gettext_lazy("The mailing becomes a draft again."),
         icon="check_circle",
-        deed=_enable,
+        deed=deeds.enable,
     ),
 )

@@ -4,7 +4,7 @@ A form carries the version of what it shows, and what is saved by it is an UPDAT
 that version. What is only added to, as the audience of a mailing, has no part in it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -68,6 +68,9 @@ class VersionedForm(forms.ModelForm):
             typed = _shown(self.cleaned_data.get(name, self.data.get(name)), field)
             if saved.splitlines() != typed.splitlines():
                 yield Difference(capfirst(str(self.fields[name].label)), saved, typed)
+        for name in relinked(self):
+            saved, typed = _names(getattr(self.instance, name).all()), _names(self.cleaned_data.get(name, ()))
+            yield Difference(capfirst(str(self.fields[name].label)), saved, typed)
 
 
 class Versioned(ModelAdmin):
@@ -108,9 +111,18 @@ def edited(form: forms.ModelForm) -> list[str]:
     return [name for name in form.changed_data if name in columns]
 
 
-def save(obj: Any, columns: Collection[str]) -> None:
-    """Write these columns and no others, if nobody has saved the object since it was read. Raises Outdated."""
-    if not columns:
+def relinked(form: forms.ModelForm) -> list[str]:
+    """The many-to-many fields of which the form has other objects than were read."""
+    fields = {field.name for field in form.instance._meta.many_to_many}
+    return [name for name in form.changed_data if name in fields]
+
+
+def save(obj: Any, columns: Collection[str], *, also_links: bool = False) -> None:
+    """Write these columns and no others, if nobody has saved the object since it was read. Raises Outdated.
+
+    With `also_links`, many-to-many fields are going to be written, and the version tells it.
+    """
+    if not (columns or also_links):
         return
     same = type(obj)._default_manager.filter(pk=obj.pk, version=obj.version)
     values = {name: getattr(obj, name) for name in columns}
@@ -124,6 +136,10 @@ def _number(given: str | None) -> int | None:
 
 def _shown(value: Any, field: Any) -> str:
     return str(display_for_field(value, field, "—"))
+
+
+def _names(objects: Iterable[Any]) -> str:
+    return "\n".join(sorted(map(str, objects))) or "—"
 
 
 def _meanwhile(request: HttpRequest, obj: Model) -> QuerySet[LogEntry]:

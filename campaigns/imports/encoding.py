@@ -6,6 +6,7 @@ from typing import IO
 
 import charset_normalizer
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.imports.errors import UnusableFile
 
@@ -18,6 +19,19 @@ BYTE_ORDER_MARKS = (
 )
 # What a file that is not UTF-8 may be in. The first letters of a language decide, so the fewer the surer.
 LEGACY = ["cp1251", "cp1252", "koi8_r", "cp866"]
+# What a person may say that it is in, by Python's names.
+NAMES = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": gettext_lazy("UTF-8 with byte order mark"),
+    "utf-16": gettext_lazy("UTF-16 with byte order mark"),
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+    "cp1251": gettext_lazy("Windows-1251 (Cyrillic)"),
+    "cp1252": gettext_lazy("Windows-1252 (Western Europe)"),
+    "koi8_r": "KOI8-R",
+    "cp866": gettext_lazy("866 (Cyrillic, DOS)"),
+    "latin-1": "Latin-1",
+}
 # No text has these, in any of them.
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 

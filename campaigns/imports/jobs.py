@@ -22,6 +22,7 @@ from procrastinate.manager import JobManager
 from accounts.models import User
 from backoffice.correlation import correlated
 from campaigns.imports import work
+from campaigns.imports.lists import NOWHERE, Into
 from campaigns.models import ImportJob
 
 QUEUE = "imports"
@@ -82,9 +83,9 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-def choose(job: ImportJob, mapping: Sequence[str], mode: str, caller: Caller) -> None:
+def choose(job: ImportJob, mapping: Sequence[str], mode: str, caller: Caller, into: Into = NOWHERE) -> None:
     """As work.choose(), and have the rows counted."""
-    _go_on(job, lambda: work.choose(job, mapping, mode), caller)
+    _go_on(job, lambda: work.choose(job, mapping, mode, into), caller)
 
 
 def confirm(job: ImportJob, by: User, caller: Caller) -> None:

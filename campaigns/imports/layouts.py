@@ -10,6 +10,7 @@ from itertools import islice
 from typing import IO, Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.imports import encoding
 from campaigns.imports.errors import UnusableFile
@@ -24,7 +25,12 @@ OTHERS = {
     b"7z\xbc\xaf": "7Z",
     b"\x89PNG": "PNG",
 }
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = {
+    ",": gettext_lazy("Comma"),
+    ";": gettext_lazy("Semicolon"),
+    "\t": gettext_lazy("Tab"),
+    "|": gettext_lazy("Vertical bar"),
+}
 HEAD_BYTES = 1 << 16
 HEAD_ROWS = 20
 # Excel's own first line, which names the delimiter.

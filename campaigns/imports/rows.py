@@ -95,8 +95,8 @@ def text(cell: str) -> str:
     value = cell.strip()
     if value[:1] != "'" and value.isprintable():
         return value  # as nearly all are
-    if _NEUTRALISED.match(start := cell.lstrip()):
-        value = start[1:].strip()
+    if _NEUTRALISED.match(cell):
+        value = cell[1:].strip()
     if "\0" in value:
         raise UnusableRow(_("the row has NUL characters in it."))
     return value.replace("\r\n", "\n").replace("\r", "\n")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from openpyxl.cell.rich_text import CellRichText
 from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
+from openpyxl.utils.escape import unescape
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
 
@@ -117,7 +118,7 @@ def _texts(source: Any) -> Iterator[str]:
             continue
         above.pop()
         if node.tag == tag:
-            yield str(Text.from_tree(node).content).replace("x005F_", "")
+            yield str(Text.from_tree(node).content)
             above[-1].clear()  # or the tree would grow with the file
     raise IndexError("There is no such text.")
 
@@ -133,9 +134,14 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str | CellRichText):
-        return str(value)
+        return _unescaped(str(value))
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
     return str(value)
+
+
+def _unescaped(text: str) -> str:
+    """With the characters that stand there by their numbers, as _x000B_ does; half of a pair is none."""
+    return unescape(text).encode(errors="replace").decode() if "_x" in text else text

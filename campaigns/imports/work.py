@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import IO, Any
 
@@ -12,10 +13,11 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from campaigns.imports import columns, layouts, merge, storage, tables
+from campaigns.imports import columns, layouts, lists, merge, storage, tables
 from campaigns.imports.columns import Target
 from campaigns.imports.errors import ImportRefused, Interrupted, UnusableFile, in_line
 from campaigns.imports.layouts import Layout
+from campaigns.imports.lists import NOWHERE, Into
 from campaigns.imports.merge import Fields, Verdict
 from campaigns.imports.rows import Record, Records, Refusal
 from campaigns.imports.tables import Table
@@ -50,19 +52,35 @@ def receive(owner: User, name: str, file: IO[bytes], request_id: str = "-") -> I
     return job
 
 
+def read_as(job: ImportJob, encoding: str, delimiter: str) -> None:
+    """Read the file otherwise than it was understood; its columns are guessed anew.
+
+    Raises UnusableFile when it can not be read so, ImportRefused when the import is further already.
+    """
+    layout = replace(Layout(**job.layout), encoding=encoding, delimiter=delimiter)
+    with storage.opened(job) as file:
+        layout = tables.with_header(file, layout)
+        table = Table(file, layout)
+        samples = tables.samples(table)
+    found = {"headers": table.headers, "samples": samples, "mapping": columns.guess(table.headers, samples)}
+    _moved(ImportJob.objects.filter(pk=job.pk).read_anew(layout=layout.as_json(), **found))
+
+
 def too_large() -> UnusableFile:
     return UnusableFile(_("The file is larger than %s MB: split it.") % f"{settings.IMPORT_MAX_MB:,}")
 
 
-def choose(job: ImportJob, mapping: Sequence[str], mode: str) -> None:
+def choose(job: ImportJob, mapping: Sequence[str], mode: str, into: Into = NOWHERE) -> None:
     """Say what the columns are and what is wanted; the rows are counted next.
 
-    Raises UnusableFile for columns that can not be read so, ImportRefused when the import is further already.
+    Raises UnusableFile for columns that can not be read so and lists that the owner may not change, ImportRefused when
+    the import is further already.
     """
     columns.check(mapping, job.headers)
     with transaction.atomic():
         _moved(ImportJob.objects.filter(pk=job.pk).check())
         ImportJob.objects.filter(pk=job.pk).update(mapping=list(mapping), mode=mode)
+        lists.choose(job, into)
 
 
 def confirm(job: ImportJob, by: User) -> None:
@@ -70,10 +88,12 @@ def confirm(job: ImportJob, by: User) -> None:
     _moved(ImportJob.objects.filter(pk=job.pk, state=State.PREVIEWED).begin(confirmed_by=by))
 
 
-def confirm_unseen(job: ImportJob, mode: str) -> None:
-    """Have the file written as it was understood. Raises UnusableFile when it was not."""
+def confirm_unseen(job: ImportJob, mode: str, into: Into = NOWHERE) -> None:
+    """Have the file written as it was understood. Raises UnusableFile when it was not, and as choose() does."""
     columns.check(job.mapping, job.headers)
-    _moved(ImportJob.objects.filter(pk=job.pk, state=State.UPLOADED).begin(mode=mode))
+    with transaction.atomic():
+        _moved(ImportJob.objects.filter(pk=job.pk, state=State.UPLOADED).begin(mode=mode))
+        lists.choose(job, into)
 
 
 def cancel(job: ImportJob) -> None:
@@ -115,11 +135,9 @@ def _check(job: ImportJob, watch: Unwatched) -> None:
     """What would become of the rows; nothing is written but that."""
     reading = _Reading(job, watch, keep=PREVIEW_ROWS)
     verdict = reading.classified(share=95)
-    _held(
-        ImportJob.objects.held_by(job).show(
-            preview=reading.preview(), problems=reading.problems(), **_counts(job.mode, verdict, reading)
-        )
-    )
+    moves = lists.moves(lists.found(job), job.mode, takes_out=job.takes_out)
+    counts = _counts(job.mode, verdict, reading) | moves._asdict() | {"suppressed": lists.suppressed()}
+    _held(ImportJob.objects.held_by(job).show(preview=reading.preview(), problems=reading.problems(), **counts))
 
 
 @transaction.atomic
@@ -136,10 +154,13 @@ def _run(job: ImportJob, watch: Unwatched) -> None:
     def told(done: int, pages: int) -> None:
         watch.at(SORTED + (100 - SORTED) * done / pages, reading.copied)
 
-    added, changed = merge.write(job.owner_id, job.mode, _fields(job), told)
+    into = lists.made(job)
+    taken_out = lists.take_out(into) if job.takes_out else 0
+    added, changed, joined = merge.write(job.owner_id, job.mode, _fields(job), into, told)
     # Somebody has added or deleted a recipient by hand in these seconds.
     elsewhere = counts["added"] - added + counts["changed"] - changed
     counts |= {"added": added, "changed": changed, "passed_over": counts["passed_over"] + elsewhere}
+    counts |= {"joined": joined, "taken_out": taken_out, "suppressed": lists.suppressed()}
     _held(ImportJob.objects.held_by(job).finish(problems=reading.problems(), **counts))
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from campaigns import access
+from campaigns.audience import Audience
 from campaigns.lifecycle.errors import LifecycleError
 from campaigns.models import Mailing, Message, Recipient
+from campaigns.models.conditions import as_json
 
 
 class NotUsable(LifecycleError):
@@ -27,17 +30,46 @@ class Clone(NamedTuple):
 
 @transaction.atomic
 def clone(mailing: Mailing, by: User) -> Clone:
-    """Make a draft of the person's own with the same message, and those of the audience whom they may use.
+    """Make a draft of the person's own with the same message, and what they may use of the audience.
 
-    A time that has passed stays behind, and with the start the repetition. Raises LifecycleError.
+    Who was excluded stays excluded. The conditions are about the owner's recipients: another's copy has none. A time
+    that has passed stays behind, and with the start the repetition. Raises LifecycleError.
     """
     _refuse_unusable(mailing.message, by)
     name = _("%s (copy)") % mailing.name
+    audience = audience_of_clone(mailing, by)
     copy: Mailing = Mailing.objects.create(
-        owner=by, name=_shortened(mailing.name, name), message=mailing.message, **plan(mailing, timezone.now())
+        owner=by,
+        name=_shortened(mailing.name, name),
+        message=mailing.message,
+        conditions=as_json(audience.conditions),
+        **plan(mailing, timezone.now()),
     )
-    taken = copy.add_to_audience(access.usable(by, Recipient.objects.filter(mailings=mailing)))
-    return Clone(copy, taken, mailing.recipients.count() - taken)
+    copy.lists.set(audience.lists)
+    copy.excluded_lists.set(audience.excluded_lists)
+    for chosen in audience.also:
+        copy.add_to_audience(chosen)
+    return Clone(copy, *taken_and_left_out(mailing, audience))
+
+
+def audience_of_clone(mailing: Mailing, by: User) -> Audience:
+    """Whom a clone of the person's would be for: what they may use of the mailing's audience."""
+    said = Audience.of(mailing)
+    lists = access.usable(by, mailing.lists.order_by("pk"))
+    return Audience(
+        by.pk,
+        ZoneInfo(by.time_zone),
+        lists=tuple(lists.values_list("pk", flat=True)),
+        excluded_lists=said.excluded_lists,
+        conditions=said.conditions if by.pk == mailing.owner_id else (),
+        also=(access.usable(by, Recipient.objects.filter(mailings=mailing)),),
+    )
+
+
+def taken_and_left_out(mailing: Mailing, clone: Audience) -> tuple[int, int]:
+    """How many of the mailing's audience are in that of its clone, and how many are not."""
+    taken = clone.count()
+    return taken, Audience.of(mailing).count() - taken
 
 
 def clone_message(message: Message, by: User) -> Message:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from backoffice import correlation
+from campaigns.audience import Audience
 from campaigns.lifecycle.enqueueing import enqueue, enqueue_expansion
 from campaigns.lifecycle.errors import AlreadyRunning, NobodyToSendTo, NotNow
 from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped, refuse_without_log
@@ -26,18 +27,26 @@ Status = Mailing.Status
 
 
 def launch(
-    mailing: Mailing, by: User | None, *, dry_run: bool = False, new_only: bool = False, undo_seconds: int = 0
+    mailing: Mailing,
+    by: User | None,
+    *,
+    dry_run: bool = False,
+    new_only: bool = False,
+    undo_seconds: int = 0,
+    now: datetime | None = None,
 ) -> MailingAttempt:
     """Send the mailing to its audience as it is now, or with `dry_run` compose every letter and send none.
 
     With `new_only`, pass over those whom an earlier attempt (no dry run) has in its ledger, whatever became of
     their letters. For `undo_seconds` no letter leaves, and undo() takes the launch back; see can_be_undone().
+    `now` is the time by which the mailing was found to be due.
     One transaction: the mailing moves, the attempt is written, content and audience are frozen, and the jobs
     that deliver it are enqueued. Raises LifecycleError; then nothing has changed.
     """
     try:
         with one_at_a_time(mailing):
-            return _launch(mailing, by, dry_run=dry_run, new_only=new_only, undo_seconds=undo_seconds)
+            at = now or timezone.now()
+            return _launch(mailing, by, at, dry_run=dry_run, new_only=new_only, undo_seconds=undo_seconds)
     except content.NotFrozen as error:
         raise NotNow(str(error)) from error
 
@@ -60,13 +69,17 @@ def can_be_undone(mailing: Mailing) -> bool:
     return not (planned and planned <= timezone.now())
 
 
-def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool, undo_seconds: int) -> MailingAttempt:
-    count = _count_audience(mailing, new_only=new_only)
+def _launch(
+    mailing: Mailing, by: User | None, now: datetime, *, dry_run: bool, new_only: bool, undo_seconds: int
+) -> MailingAttempt:
+    said = Audience.of(mailing)
+    size = _size(mailing, said, new_only=new_only)
     held = bool(undo_seconds) and not dry_run and can_be_undone(mailing)
+    former = ""
     if not dry_run:
         refuse_after_end(mailing)
         refuse_while_stopped()
-        _set_running(mailing)
+        former = _set_running(mailing, now)
     if new_only:
         refuse_without_log(mailing)
     attempt = MailingAttempt.objects.create(
@@ -76,40 +89,44 @@ def _launch(mailing: Mailing, by: User | None, *, dry_run: bool, new_only: bool,
         triggered_by=by,
         request_id=correlation.request_id.get(),
         held_until=Now() + timedelta(seconds=undo_seconds) if held else None,
+        mailing_was=former,
+        audience=said.frozen(),
         from_email=settings.DEFAULT_FROM_EMAIL,
         **content.freeze(mailing.message)._asdict(),
     )
-    _expand(attempt, count)
+    _expand(attempt, size)
     attempt.refresh_from_db()
-    logger.info("Attempt %s of mailing %s launched, with an audience of %s", attempt.pk, mailing.pk, count)
+    logger.info("Attempt %s of mailing %s launched", attempt.pk, mailing.pk)
     return attempt
 
 
-def _count_audience(mailing: Mailing, *, new_only: bool) -> int:
-    count: int = mailing.recipients.count()
-    if not count:
+def _size(mailing: Mailing, said: Audience, *, new_only: bool) -> int:
+    """How many are in the audience, as far as it is written down at once."""
+    size = said.count_up_to(settings.SENDING_INLINE_ROWS)
+    if not size:
         raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
     if new_only and not audience.has_newcomers(mailing.pk):
         raise NobodyToSendTo(_("“%s” has no new recipients: everybody is in an earlier attempt.") % mailing)
-    return count
+    return size
 
 
-def _expand(attempt: MailingAttempt, count: int) -> None:
+def _expand(attempt: MailingAttempt, size: int) -> None:
     rows = settings.SENDING_INLINE_ROWS
-    if count < rows:
-        among = audience.owners(attempt.mailing_id)
+    if size < rows:
+        among = audience.owners(attempt.pk)
         enqueue(audience.expand(attempt.pk, among, rows, settings.SENDING_CHUNK_ROWS), attempt)
     # Also when recipients were added just now and the slice was full.
     if MailingAttempt.objects.filter(pk=attempt.pk, expanded_at=None).exists():
         enqueue_expansion(attempt)
 
 
-def _set_running(mailing: Mailing) -> None:
+def _set_running(mailing: Mailing, now: datetime) -> str:
+    """Returns what it was before."""
     this = Mailing.objects.filter(pk=mailing.pk)
     # Locked before its plan is read: who takes the plan back meanwhile must not find it there again.
-    list(this.select_for_update(no_key=True).values_list("pk"))
-    if this.move(Status.RUNNING, of=Mailing.IDLE, next_run_at=_next_run(mailing)):
-        return
+    former: str = this.select_for_update(no_key=True).values_list("status", flat=True).get()
+    if this.move(Status.RUNNING, of=Mailing.IDLE, next_run_at=_next_run(mailing, now)):
+        return former
     if this.filter(status__in=Mailing.ACTIVE).exists():
         raise _busy(mailing)
     raise NotNow(_("“%s” has been disabled.") % mailing)
@@ -121,9 +138,9 @@ def _busy(mailing: Mailing) -> AlreadyRunning:
     return AlreadyRunning(_("“%s” is being sent already; wait for it, or cancel it.") % mailing)
 
 
-def _next_run(mailing: Mailing) -> datetime | None:
+def _next_run(mailing: Mailing, now: datetime) -> datetime | None:
     """When a scheduled mailing runs after this launch; a launch by hand before its time leaves the plan as it is."""
-    now, planned = timezone.now(), _planned(mailing)
+    planned = _planned(mailing)
     return mailing.next_run_after(now) if planned and planned <= now else planned
 
 

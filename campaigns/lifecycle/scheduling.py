@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice import correlation
+from campaigns.audience import Audience
 from campaigns.lifecycle.errors import LifecycleError, NobodyToSendTo, NotNow
 from campaigns.lifecycle.launching import launch
 from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped
@@ -27,7 +28,7 @@ def schedule(mailing: Mailing) -> datetime:
     if not mailing.start_at:
         raise NotNow(_("“%s” has no start: enter one, then schedule it.") % mailing)
     refuse_after_end(mailing)
-    if not mailing.recipients.exists():
+    if not Audience.of(mailing).first(1):
         raise NobodyToSendTo(_("“%s” has no recipients.") % mailing)
     run_at = mailing.next_run_after(now)
     if not run_at and mailing.repetition != Mailing.Repetition.ONCE:
@@ -73,7 +74,7 @@ def _launch_due(mailing: Mailing, now: datetime) -> MailingAttempt | None:
                 refuse_while_stopped()
                 # Whoever locks the row first launches it; the others find it moved on.
                 still = Mailing.objects.due(now).select_for_update(skip_locked=True)
-                return launch(mailing, None) if still.filter(pk=mailing.pk).exists() else None
+                return launch(mailing, None, now=now) if still.filter(pk=mailing.pk).exists() else None
         except LifecycleError as error:
             logger.warning("Mailing %s was due and could not start: %s", mailing.pk, error)
         except Exception:

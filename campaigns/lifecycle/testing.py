@@ -8,11 +8,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from backoffice import correlation
+from campaigns.audience import Audience, suppressed_among
 from campaigns.lifecycle.enqueueing import enqueue
 from campaigns.lifecycle.errors import BadAddress, NobodyToSendTo, NotNow
 from campaigns.lifecycle.refusals import refuse_after_end, refuse_while_stopped
 from campaigns.models import Mailing, MailingAttempt, Recipient
-from campaigns.sending.ledger import audience
+from campaigns.sending.ledger.audience import write_test
 from campaigns.sending.letters import addresses, content
 from campaigns.sending.outcomes import NotComposed
 
@@ -35,11 +36,13 @@ def send_test(mailing: Mailing, by: User, address: str, recipient: Recipient) ->
 
 
 def refuse_no_address(address: str) -> None:
-    """Raises BadAddress for what no letter can be sent to."""
+    """Raises BadAddress for what no letter can, or may, be sent to."""
     try:
         addresses.envelope(address)
     except NotComposed as error:
         raise BadAddress(str(error)) from error
+    if suppressed_among([address]):
+        raise BadAddress(_("%s is suppressed: no mail goes there.") % address)
 
 
 def _send_test(mailing: Mailing, by: User, address: str, recipient: Recipient) -> MailingAttempt:
@@ -56,7 +59,7 @@ def _send_test(mailing: Mailing, by: User, address: str, recipient: Recipient) -
         from_email=settings.DEFAULT_FROM_EMAIL,
         **content.freeze(mailing.message)._asdict(),
     )
-    enqueue([audience.write_test(attempt.pk, recipient.pk, address)], attempt, urgent=True)
+    enqueue([write_test(attempt.pk, recipient.pk, address)], attempt, urgent=True)
     attempt.refresh_from_db()
     logger.info("Test %s of mailing %s launched", attempt.pk, mailing.pk)
     return attempt
@@ -70,9 +73,10 @@ def _refuse_disabled(mailing: Mailing) -> None:
 
 
 def _refuse_outsider(mailing: Mailing, recipient: Recipient) -> None:
-    if not mailing.recipients.exists():
+    audience = Audience.of(mailing)
+    if not audience.first(1):
         raise NobodyToSendTo(_("“%s” has no recipients: a test letter is written as if to one of them.") % mailing)
-    if not mailing.recipients.filter(pk=recipient.pk).exists():
+    if not audience.recipients().filter(pk=recipient.pk).exists():
         raise NotNow(
             _("%(recipient)s is not among the recipients of “%(mailing)s”.")
             % {"recipient": recipient, "mailing": mailing}

@@ -34,7 +34,8 @@ def _take_back(mailing: Mailing, by: User) -> tuple[MailingAttempt, Status]:
         raise NotNow(_("“%s” is not being sent.") % mailing)
     if not MailingAttempt.objects.filter(pk=attempt.pk).undoable().cancel(_("Undone by %s.") % by):
         raise _too_late(attempt)
-    status = _status_before(attempt)
+    # The version before this one wrote none: its launches can be undone for some seconds after an upgrade.
+    status = Status(attempt.mailing_was or Status.DRAFT)
     Mailing.objects.filter(pk=mailing.pk).move(status, of=(Status.RUNNING,))
     return attempt, status
 
@@ -43,11 +44,3 @@ def _too_late(attempt: MailingAttempt) -> NotNow:
     if MailingAttempt.objects.filter(pk=attempt.pk, status=MailingAttempt.Status.PAUSED).exists():
         return NotNow(_("“%s” is paused: resume it, or cancel it.") % attempt.mailing)
     return NotNow(_("The first letters have left; pause or cancel it."))
-
-
-def _status_before(attempt: MailingAttempt) -> Status:
-    """What the mailing was when the attempt was launched: only a scheduled one has a plan, and a draft no history."""
-    if Mailing.objects.filter(pk=attempt.mailing_id, next_run_at__isnull=False).exists():
-        return Status.SCHEDULED
-    earlier = MailingAttempt.objects.real().begun().filter(mailing=attempt.mailing_id, pk__lt=attempt.pk)
-    return Status.FINISHED if earlier.exists() else Status.DRAFT

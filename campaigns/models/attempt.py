@@ -54,10 +54,6 @@ class AttemptQuerySet(models.QuerySet["MailingAttempt"]):
         late = self.unfinished().filter(dry_run=False, mailing__end_at__lte=Now())
         return late.exclude(status=Status.CANCELLED)
 
-    def start(self) -> int:
-        """A worker has begun with the first chunk."""
-        return self.filter(status=Status.QUEUED).update(status=Status.RUNNING, started_at=Coalesce("started_at", Now()))
-
     def pause(self, reason: str = "") -> int:
         """No row is put in flight from now on; those that are settle."""
         return self.filter(status__in=(Status.QUEUED, Status.RUNNING)).update(
@@ -124,6 +120,8 @@ class MailingAttempt(models.Model):
     cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
     dry_runs = models.PositiveIntegerField(_("composed in a dry run"), default=0)
 
+    # Whom it is for, as the mailing said at the launch (campaigns/audience.py); before there were lists, nothing.
+    audience = models.JSONField(default=dict, db_default={}, editable=False)
     # The audience is written into the ledger in slices: up to which recipient, and since when completely.
     expanded_to = models.BigIntegerField(db_default=0, default=0, editable=False)
     expanded_at = models.DateTimeField(null=True, editable=False)
@@ -131,6 +129,10 @@ class MailingAttempt(models.Model):
     created_at = models.DateTimeField(_("launched"), auto_now_add=True)
     held_until = models.DateTimeField(
         _("held until"), null=True, help_text=_("No letter leaves before: until then, a launch can be undone.")
+    )
+    # What the mailing was before the launch, and is again when that is undone; nothing, if the attempt moved none.
+    mailing_was = models.CharField(
+        max_length=10, choices=Mailing.Status.choices, blank=True, default="", db_default="", editable=False
     )
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)

@@ -8,6 +8,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.recipient_list import RecipientList
+
 
 class State(models.TextChoices):
     UPLOADED = "uploaded", _("Uploaded")
@@ -29,12 +31,18 @@ UNDER_WAY = (State.CHECKING, State.RUNNING)
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 # What became, or would become, of each row of the file that is not empty.
 COUNTERS = ("added", "changed", "unchanged", "passed_over", "duplicates", "refused")
+# What is counted of them besides.
+BESIDE = ("suppressed", "joined", "taken_out")
 
 _counted = sum((F(name) for name in COUNTERS[1:]), F(COUNTERS[0]))
 
 
 class ImportJobQuerySet(models.QuerySet["ImportJob"]):
     """Moves by conditional UPDATEs; each returns how many rows it moved, and 0 says that somebody else was first."""
+
+    def read_anew(self, **found: Any) -> int:
+        """The file is to be read otherwise: what was told of its columns, and counted of its rows, is void."""
+        return self.filter(state__in=(State.UPLOADED, State.PREVIEWED)).update(state=State.UPLOADED, **found)
 
     def check(self) -> int:
         """The columns have been told: count what would become of the rows."""
@@ -98,6 +106,10 @@ class ImportJob(models.Model):
     # What each column is: imports/columns.py.
     mapping = models.JSONField(default=list, editable=False)
     mode = models.CharField(_("mode"), max_length=14, choices=Mode.choices, default=Mode.ADD_AND_UPDATE)
+    # The lists that the recipients of the file come into; one that is still to be made is named.
+    lists = models.ManyToManyField(RecipientList, blank=True, related_name="+", verbose_name=_("lists"))
+    new_list = models.CharField(_("new list"), max_length=200, blank=True, db_default="")
+    takes_out = models.BooleanField(_("take out of the lists who is not in the file"), default=False, db_default=False)
     # The first rows with what would become of each, and the first that are refused.
     preview = models.JSONField(default=list, editable=False)
     problems = models.JSONField(default=list, editable=False)
@@ -117,6 +129,10 @@ class ImportJob(models.Model):
     passed_over = models.PositiveIntegerField(_("passed over by the mode"), default=0)
     duplicates = models.PositiveIntegerField(_("repeated in the file"), default=0)
     refused = models.PositiveIntegerField(_("refused"), default=0)
+    # Addresses of the file that get no mail, and entries of the lists that are, or would be, made and taken out.
+    suppressed = models.PositiveIntegerField(_("suppressed"), default=0, db_default=0)
+    joined = models.PositiveIntegerField(_("put into lists"), default=0, db_default=0)
+    taken_out = models.PositiveIntegerField(_("taken out of lists"), default=0, db_default=0)
 
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
     work_began_at = models.DateTimeField(_("begun"), null=True)
@@ -153,8 +169,8 @@ class ImportJob(models.Model):
 
     @property
     def writes(self) -> int:
-        """Rows that are, or would be, written."""
-        return self.added + self.changed
+        """How much is, or would be, written: recipients, and entries of lists."""
+        return self.added + self.changed + self.joined + self.taken_out
 
 
 class ImportPart(models.Model):

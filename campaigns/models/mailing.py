@@ -13,8 +13,10 @@ from django.db.models import Count, F, Q, Sum, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models import conditions
 from campaigns.models.message import Message
 from campaigns.models.recipient import Recipient
+from campaigns.models.recipient_list import RecipientList
 
 
 class Status(models.TextChoices):
@@ -98,6 +100,13 @@ class Mailing(models.Model):
     name = models.CharField(_("name"), max_length=200)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="mailings", verbose_name=_("message"))
     recipients = models.ManyToManyField(Recipient, blank=True, related_name="mailings", verbose_name=_("recipients"))
+    lists = models.ManyToManyField(RecipientList, blank=True, related_name="mailings", verbose_name=_("lists"))
+    excluded_lists = models.ManyToManyField(
+        RecipientList, blank=True, related_name="excluded_from", verbose_name=_("excluded lists")
+    )
+    conditions = models.JSONField(
+        _("conditions"), default=list, db_default=[], blank=True, validators=[conditions.validate]
+    )
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False)
     start_at = models.DateTimeField(
         _("start"),

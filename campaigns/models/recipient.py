@@ -1,7 +1,8 @@
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Upper
 from django.utils.translation import gettext_lazy as _
 
 
@@ -29,7 +30,13 @@ class Recipient(models.Model):
         verbose_name_plural = _("recipients")
         ordering = ["-id"]
         permissions = [("view_all_recipients", "Can view everybody's recipients")]
-        indexes = [models.Index(fields=["owner", "-id"], name="recipient_list")]
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="recipient_list"),
+            models.Index(Lower("email"), "id", name="recipient_by_email"),
+            # Of upper(), which is what the lookup icontains asks for.
+            GinIndex(OpClass(Upper("email"), "gin_trgm_ops"), name="recipient_email_search"),
+            GinIndex(OpClass(Upper("full_name"), "gin_trgm_ops"), name="recipient_name_search"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "owner",

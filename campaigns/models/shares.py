@@ -17,6 +17,7 @@ from accounts.models import User
 from campaigns.models.mailing import Mailing
 from campaigns.models.message import Message
 from campaigns.models.recipient import Recipient
+from campaigns.models.recipient_list import RecipientList
 
 
 class MailingUserShare(UserObjectPermissionBase):
@@ -61,6 +62,20 @@ class RecipientGroupShare(GroupObjectPermissionBase):
         default_permissions = ()
 
 
+class RecipientListUserShare(UserObjectPermissionBase):
+    content_object = models.ForeignKey(RecipientList, on_delete=models.CASCADE, related_name="user_shares")
+
+    class Meta(UserObjectPermissionBase.Meta):
+        default_permissions = ()
+
+
+class RecipientListGroupShare(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(RecipientList, on_delete=models.CASCADE, related_name="group_shares")
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        default_permissions = ()
+
+
 type Grantee = User | Group
 type Objects = models.QuerySet[Any]
 
@@ -69,12 +84,14 @@ SHARES: dict[type[models.Model], tuple[Any, Any]] = {
     Mailing: (MailingUserShare, MailingGroupShare),
     Message: (MessageUserShare, MessageGroupShare),
     Recipient: (RecipientUserShare, RecipientGroupShare),
+    RecipientList: (RecipientListUserShare, RecipientListGroupShare),
 }
 # What of each noun can be shared.
 SHARED_VERBS: dict[type[models.Model], tuple[str, ...]] = {
     Mailing: ("view", "change", "send"),
     Message: ("view", "change"),
     Recipient: ("view", "change"),
+    RecipientList: ("view", "change"),
 }
 # Who may change or send may view.
 INCLUDED_IN = {"view": ("view", "change", "send"), "change": ("change",), "send": ("send",)}

@@ -11,7 +11,9 @@ from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet
 from django.db.models.expressions import Combinable, RawSQL
 from django.db.models.functions import Lower
 
-from campaigns.models import Mailing, Recipient
+from campaigns.audience import Audience as Said
+from campaigns.audience import is_suppressed
+from campaigns.models import Mailing, Recipient, Suppression
 from campaigns.sending.ledger import audience, passed_over
 
 # As the conditions of the ledger name a row of it.
@@ -20,16 +22,21 @@ _RECIPIENT = Recipient._meta.db_table
 
 @dataclass(frozen=True)
 class Audience:
-    """Who would get a letter by a launch now, and who not, because somebody before them has the same address.
+    """Who would get a letter by a launch now, and who not.
 
-    `counts` says by name for how many of the letters each condition holds, `heaviest` what is the greatest weight
-    among them, and `changed_at` when one of the recipients was changed last.
+    That is who is suppressed, and who has the same address as somebody before them.
+
+    `passed_over` are repeated, and `refused` suppressed. `counts` says by name for how many of the letters each
+    condition holds, `heaviest` what is the greatest weight among them, and `changed_at` when one of the recipients was
+    changed last.
     """
 
     letters: QuerySet[Recipient]
     repeated: QuerySet[Recipient]
+    suppressed: QuerySet[Recipient]
     total: int
     passed_over: int
+    refused: int
     counts: dict[str, int]
     heaviest: int
     changed_at: datetime | None
@@ -38,20 +45,27 @@ class Audience:
 def read(mailing: Mailing, conditions: Mapping[str, Q], weight: Combinable, *, new_only: bool) -> Audience:
     """Read all of it in one statement; where it has several owners' recipients, compare their addresses, too."""
     known = audience.real_attempts(mailing.pk) if new_only else []
-    everybody = _everybody(mailing, known)
+    said = Said.of(mailing)
+    all_of_it = _all_of_it(said, known)
+    suppressed = all_of_it.filter(is_suppressed())
+    # A million addresses are not compared with nothing.
+    refused = suppressed.count() if Suppression.objects.exists() else 0
+    everybody = all_of_it.exclude(is_suppressed()) if refused else all_of_it
     read = everybody.aggregate(
         heaviest=Max(weight), changed_at=Max("updated_at"), several=Max("owner") - Min("owner"), **_counts(conditions)
     )
     # Nobody has an address twice.
-    repeated = _repeated(mailing, everybody, known) if known or read["several"] else []
+    repeated = _repeated(said, everybody, known) if known or read["several"] else []
     others = everybody.filter(pk__in=repeated)
     twice = others.aggregate(**_counts(conditions))
     total, *counts = (read[name] - twice[name] for name in twice)
     return Audience(
         letters=everybody.exclude(pk__in=repeated),
         repeated=others,
+        suppressed=suppressed,
         total=total,
         passed_over=len(repeated),
+        refused=refused,
         counts=dict(zip(conditions, counts, strict=True)),
         heaviest=read["heaviest"] or 0,
         changed_at=read["changed_at"],
@@ -63,25 +77,25 @@ def without_row(recipients: QuerySet[Recipient], attempt: int) -> QuerySet[Recip
     return recipients.exclude(_condition(passed_over.known(f"{_RECIPIENT}.id", _array([attempt]))))
 
 
-def _everybody(mailing: Mailing, known: list[int]) -> QuerySet[Recipient]:
-    everybody = Recipient.objects.filter(mailings=mailing).order_by("pk")
+def _all_of_it(said: Said, known: list[int]) -> QuerySet[Recipient]:
+    everybody = said.recipients().order_by("pk")
     return everybody.exclude(_condition(passed_over.known(f"{_RECIPIENT}.id", _array(known)))) if known else everybody
 
 
-def _repeated(mailing: Mailing, everybody: QuerySet[Recipient], known: list[int]) -> list[int]:
+def _repeated(said: Said, everybody: QuerySet[Recipient], known: list[int]) -> list[int]:
     """Who is passed over, by their ids.
 
     The ledger's rule looks for the others of each: it is asked only of those whose address is there twice, which one
     reading finds.
     """
-    owners = audience.owners(mailing.pk)
+    owners = audience.owners_among(said)
     if len(owners) == 1:
         return []
     among = Recipient.objects.filter(owner__in=owners) if known else everybody
     by_address = among.order_by().values(address=Lower("email")).annotate(count=Count("pk"))
     twice = list(by_address.filter(count__gt=1).values_list("address", flat=True))
     alike = everybody.alias(address=Lower("email")).filter(owner__in=owners, address__in=twice)
-    rule = passed_over.repeated(_RECIPIENT, str(mailing.pk), _array(owners), _array(known))
+    rule = passed_over.repeated(_RECIPIENT, said, _array(owners), _array(known))
     candidates = Recipient.objects.filter(pk__in=list(alike.values_list("pk", flat=True)))
     return list(candidates.filter(_condition(rule)).values_list("pk", flat=True))
 

@@ -7,6 +7,7 @@ from django.db.models import Q, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from campaigns.audience import Audience as Said
 from campaigns.models import Mailing
 from campaigns.preflight import addresses, gaps, links, rehearsal, size
 from campaigns.preflight import audience as audiences
@@ -44,7 +45,10 @@ def _findings(mailing: Mailing, *, new_only: bool) -> Iterator[Finding]:
         yield from gaps.of_everybody(draft)
     yield from links.findings(mailing.message)
     audience = _read(mailing, draft, new_only=new_only)
-    yield from _of_recipients(mailing, draft, audience) if audience.total else _nobody(mailing, new_only=new_only)
+    yield from _suppressed(audience)
+    yield from (
+        _of_recipients(mailing, draft, audience) if audience.total else _nobody(mailing, audience, new_only=new_only)
+    )
 
 
 def _read(mailing: Mailing, draft: Draft | None, *, new_only: bool) -> Audience:
@@ -53,9 +57,21 @@ def _read(mailing: Mailing, draft: Draft | None, *, new_only: bool) -> Audience:
     return audiences.read(mailing, conditions, weight, new_only=new_only)
 
 
-def _nobody(mailing: Mailing, *, new_only: bool) -> Iterator[Finding]:
+def _suppressed(audience: Audience) -> Iterator[Finding]:
+    if count := audience.refused:
+        sentence = ngettext(
+            "%(count)s recipient is suppressed, and gets no letter.",
+            "%(count)s recipients are suppressed, and get no letter.",
+            count,
+        )
+        yield Finding("suppressed", False, sentence % {"count": count}, count, audience.suppressed)
+
+
+def _nobody(mailing: Mailing, audience: Audience, *, new_only: bool) -> Iterator[Finding]:
     sentence = _("“%s” has no recipients.")
-    if new_only and mailing.recipients.exists():
+    if audience.refused or audience.passed_over:
+        sentence = _("Nobody would get a letter of “%s”.")
+    elif new_only and Said.of(mailing).first(1):
         sentence = _("“%s” has no new recipients: everybody is in an earlier attempt.")
     yield Finding("nobody", True, sentence % mailing)
 

@@ -3,30 +3,19 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from django.db.models import BigIntegerField, F, Func, Q, TextField, Value
+from django.db.models import BigIntegerField, F, Func, Q, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import IsNull, Regex
 
+from campaigns.models.attribute import Attribute, text_of
 from campaigns.placeholders import ATTRIBUTE, FIELDS, Part, Placeholder
 
 BLANK, SPACES = r"^\s*$", r"^\s+$"
 
 
-class _Attribute(Func):
-    """An attribute by its name, NULL where there is none; also where the attributes are no JSON object at all."""
-
-    template = "(%(expressions)s)"
-    output_field = TextField()
-
-    def __init__(self, name: str, operator: str) -> None:
-        key = Cast(Value(name.removeprefix(ATTRIBUTE)), TextField())
-        super().__init__(F("attributes"), key, arg_joiner=f" {operator} ")
-
-
 def missing(name: str) -> Q:
     """There is no such attribute. One that is null is there, and empty."""
-    return Q(IsNull(_Attribute(name, "->"), True))
+    return Q(IsNull(Attribute(_key(name), "->"), True))
 
 
 def blank(parts: Sequence[Part]) -> Q | None:
@@ -57,4 +46,8 @@ def _blank(placeholder: Placeholder) -> Q:
 
 
 def _text(name: str) -> Combinable:
-    return F(name) if name in FIELDS else Coalesce(_Attribute(name, "->>"), Value(""), output_field=TextField())
+    return F(name) if name in FIELDS else text_of(_key(name))
+
+
+def _key(name: str) -> str:
+    return name.removeprefix(ATTRIBUTE)

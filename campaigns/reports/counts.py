@@ -20,7 +20,7 @@ class Count:
         return number_format(self.number, force_grouping=True) + ("+" if self.more else "")
 
 
-def up_to_most(queryset: QuerySet[Any]) -> Count:
-    """The number of rows, of which at the most one more than MOST are read."""
-    found = queryset.order_by().values("pk")[: MOST + 1].count()
+def up_to_most(*parts: QuerySet[Any]) -> Count:
+    """The number of rows of querysets that have none in common; of each, at the most one more than MOST are read."""
+    found = sum(part.order_by().values("pk")[: MOST + 1].count() for part in parts)
     return Count(min(found, MOST), found > MOST)

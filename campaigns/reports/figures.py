@@ -1,4 +1,4 @@
-"""What became of letters, added up from the tally: never from the ledger."""
+"""What became of letters, added up from the counters of attempts and from the tally: never from the ledger."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,6 +72,8 @@ def first_day(scope: Scope) -> date | None:
 
 
 def _by(scope: Scope, of_attempt: str, of_tally: str) -> dict[int, Figures]:
+    if scope.period.is_everything:
+        return _ever(scope, of_attempt)
     launches = scope.launched().values_list(of_attempt).annotate(Count("pk"), Sum("total"), Max("created_at"))
     ends = scope.tallies().values_list(of_tally).annotate(*(Sum(name) for name in ENDS))
     found: dict[int, dict[str, Any]] = {}
@@ -80,3 +82,13 @@ def _by(scope: Scope, of_attempt: str, of_tally: str) -> dict[int, Figures]:
     for key, *sums in ends:
         found.setdefault(key, {}).update(zip(ENDS, sums, strict=True))
     return {key: Figures(**figures) for key, figures in found.items()}
+
+
+def _ever(scope: Scope, of_attempt: str) -> dict[int, Figures]:
+    """Of all days the counters of the attempts say the same as the tally, which has a row for each minute."""
+    sums = (
+        scope.launched()
+        .values_list(of_attempt)
+        .annotate(Count("pk"), Sum("total"), *(Sum(name) for name in ENDS), Max("created_at"))
+    )
+    return {key: Figures(*figures) for key, *figures in sums}

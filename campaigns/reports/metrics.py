@@ -1,4 +1,4 @@
-"""Figures for Prometheus, all from the database: every web process tells the same.
+"""Figures for Prometheus, all from the database and Redis: every web process tells the same.
 
 Nothing here counts rows of the ledger but the deferred ones, which an index finds. With 5,500,000 rows of it, 5,000
 attempts, 50,000 minutes with letters and 2,500 jobs, all figures took 28 to 50 ms on a busy machine of two cores; what
@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from backoffice import pulse
+from backoffice import answers, pulse
 from campaigns.models import Chunk, ImportJob, MailingAttempt, MailingLog, Tally
 from campaigns.models.import_job import COUNTERS as IMPORT_COUNTERS
 
@@ -47,6 +47,7 @@ class Campaigns(Collector):
         yield from _processes(self._takers)
         yield from _imports()
         yield from _cache()
+        yield from _reports()
 
 
 def _letters() -> Iterator[Metric]:
@@ -109,7 +110,7 @@ def _queue() -> Iterator[Metric]:
     oldest = GaugeMetricFamily("autosend_job_oldest_seconds", "Since when the oldest has waited.", labels=["queue"])
     doing = GaugeMetricFamily("autosend_jobs_running", "Jobs that workers are at.", labels=["queue"])
     found = {queue.name: queue for queue in pulse.queues()}
-    for name in {"sending", "imports", *found}:
+    for name in {"sending", "imports", "bulk", *found}:
         queue = found.get(name, pulse.Queue(name, 0, 0, 0))
         waiting.add_metric([name], queue.waiting)
         oldest.add_metric([name], queue.oldest)
@@ -155,4 +156,12 @@ def _cache() -> Iterator[Metric]:
     family = CounterMetricFamily("autosend_cache_lookups", "Look-ups in the cache server.", labels=["result"])
     family.add_metric(["hit"], figures["keyspace_hits"])
     family.add_metric(["miss"], figures["keyspace_misses"])
+    yield family
+
+
+def _reports() -> Iterator[Metric]:
+    """Counted in the cache, by all processes together; without Redis each tells its own."""
+    family = CounterMetricFamily("autosend_report_answers", "Reports, by what the cache had.", labels=["result"])
+    for outcome, number in answers.counted().items():
+        family.add_metric([outcome], number)
     yield family

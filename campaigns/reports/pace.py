@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import F
+from django.db.models import Count, F, Max, Min
 
-from campaigns.models import MailingAttempt, Tally
+from campaigns.models import MailingAttempt, MailingLog, Tally
 
 MINUTE = timedelta(minutes=1)
 # The rate is that of the last minutes, of so many that they say something.
@@ -14,6 +14,8 @@ SPANS = (2 * MINUTE, 10 * MINUTE, 60 * MINUTE)
 ENOUGH_LETTERS = 20
 # Before that, the first answers of the server are no rate.
 SHORTEST = timedelta(seconds=5)
+# Of the letters that wait for another try so many are looked at; they are found by the index of the few such rows.
+MOST_WAITING = 10_000
 UNITS = ((1, "second"), (60, "minute"), (3600, "hour"))
 
 # Rows that are skipped or cancelled come to their end in masses, without a letter.
@@ -21,10 +23,14 @@ _letters = F("sent") + F("errors") + F("unconfirmed") + F("dry_runs")
 
 
 class Pace(NamedTuple):
-    """Letters a second, and when the last of them is done; each None where it can not be told."""
+    """Letters a second, and when the last of them is done; each None where it can not be told.
+
+    Where all that are left wait for another try, there is no end, but the time of the first of these tries.
+    """
 
     per_second: float | None = None
     ends_at: datetime | None = None
+    next_try_at: datetime | None = None
     # Whether that is in less than a minute, and whether the mailing's end comes before it.
     soon: bool = False
     too_late: bool = False
@@ -44,14 +50,32 @@ def of_attempt(attempt: Any) -> Pace:
         return Pace()
     recent = Tally.objects.filter(attempt=attempt, minute__gt=attempt.now - SPANS[-1])
     per_second = rate(dict(recent.values_list("minute", _letters)), attempt.started_at, attempt.now)
-    if not per_second or not attempt.expanded_at:
+    if not attempt.expanded_at:
         return Pace(per_second)
-    try:
-        ends_at = attempt.now + timedelta(seconds=attempt.open / per_second)
-    except OverflowError:
+    waiting = _waiting(attempt)
+    if waiting["letters"] and waiting["letters"] >= attempt.open:
+        return Pace(per_second, next_try_at=waiting["first"])
+    ends_at = _end(attempt, per_second, waiting["last"]) if per_second else None
+    if ends_at is None:
         return Pace(per_second)
     end_at = attempt.mailing.end_at
-    return Pace(per_second, ends_at, ends_at < attempt.now + MINUTE, bool(end_at and ends_at > end_at))
+    return Pace(per_second, ends_at, soon=ends_at < attempt.now + MINUTE, too_late=bool(end_at and ends_at > end_at))
+
+
+def _waiting(attempt: Any) -> dict[str, Any]:
+    """The letters that are not tried before a later time: how many, and the first and the last of these times."""
+    deferred = MailingLog.objects.filter(attempt=attempt, attention=MailingLog.Status.DEFERRED)
+    later = deferred.filter(retry_at__gt=attempt.now).order_by()[:MOST_WAITING]
+    return later.aggregate(letters=Count("pk"), first=Min("retry_at"), last=Max("retry_at"))
+
+
+def _end(attempt: Any, per_second: float, last_try_at: datetime | None) -> datetime | None:
+    """When all are done at that rate, but not before the last try; None: in more years than there are."""
+    try:
+        ends_at: datetime = attempt.now + timedelta(seconds=attempt.open / per_second)
+    except OverflowError:
+        return None
+    return max(ends_at, last_try_at or ends_at)
 
 
 def rate(letters: Mapping[datetime, int], started: datetime, now: datetime) -> float | None:

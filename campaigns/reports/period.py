@@ -26,6 +26,11 @@ class Period:
         return midnight(self.last + DAY)
 
     @property
+    def is_everything(self) -> bool:
+        """Whether nothing that has happened is outside."""
+        return self.first is None and self.last >= timezone.localdate()
+
+    @property
     def days(self) -> int | None:
         return (self.last - self.first).days + 1 if self.first else None
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
-from django.db.models import Count, DecimalField, F, Max, QuerySet, Sum
-from django.db.models.functions import Extract
+from django.db.models import BigIntegerField, Count, DecimalField, F, Func, Max, QuerySet, Sum
+from django.db.models.functions import Concat, Extract
 
 from campaigns.models import MailingAttempt, Tally
 from campaigns.models.attempt import FINAL_COUNTERS
@@ -41,12 +41,22 @@ class Scope:
         """Says whether the report may have changed: two that are equal have the same figures in every report.
 
         An outcome moves a counter of its attempt; who retries letters gives the attempt a new end; a mailing that is
-        renamed, moved to another state or hidden has another time of change, or is no longer counted here.
+        renamed, moved to another state or hidden has another time of change, or is no longer counted here; owners are
+        in it by their names.
         """
         counters: dict[str, Any] = {name: Sum(name) for name in ("total", *FINAL_COUNTERS)}
         ends, changed = _moments("finished_at"), _moments("mailing__updated_at")
+        owner = Concat("mailing__owner__full_name", "mailing__owner__email")
+        owners = Sum(Func(owner, function="hashtext", output_field=BigIntegerField()))
         figures = self.attempts.order_by().aggregate(
-            count=Count("pk"), newest=Max("pk"), keys=Sum("pk"), ends=ends, changed=changed, **counters
+            count=Count("pk"),
+            newest=Max("pk"),
+            keys=Sum("pk"),
+            pruned=Count("pruned_at"),
+            ends=ends,
+            changed=changed,
+            owners=owners,
+            **counters,
         )
         return blake2b(repr(sorted(figures.items())).encode(), digest_size=12).hexdigest()
 

@@ -132,8 +132,8 @@ class ChunkDelivery:
             self.stop()
 
     def _compose(self, row: Ready) -> Letter | None:
-        if not row.exists:
-            self._conclude(row, Outcome(Status.SKIPPED, "The recipient has been deleted."))
+        if row.skipped_for:
+            self._conclude(row, Outcome(Status.SKIPPED, row.skipped_for))
             return None
         try:
             return self._compose_letter(row.to, timezone.now())

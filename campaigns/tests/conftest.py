@@ -7,9 +7,12 @@ from django.conf import settings as configured
 from django.db import connection
 from pytest_django import Settings
 
+from accounts.models import User
+from accounts.roles import OPERATOR
 from backoffice.tests.fixtures import quick_site
-from campaigns.tests import mail_server
+from campaigns.tests import factories, mail_server
 from campaigns.tests.mail_server import MailServer
+from campaigns.tests.scene import Scene, scene
 
 __all__ = ["quick_site"]
 
@@ -35,6 +38,18 @@ def server(use_smtp: UseMailServer, request: pytest.FixtureRequest) -> Iterator[
         running.pipelining = request.param
         use_smtp(running.port)
         yield running
+
+
+@pytest.fixture
+def made() -> Scene:
+    """An operator's objects of every kind."""
+    return scene()
+
+
+@pytest.fixture
+def stranger() -> User:
+    """An operator with whom nothing is shared."""
+    return factories.user(OPERATOR)
 
 
 @pytest.fixture(autouse=True)

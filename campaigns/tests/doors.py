@@ -19,7 +19,8 @@ from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
 from campaigns.admin import urls
 from campaigns.imports import work
-from campaigns.models import DomainSlowdown, ImportJob, Mailing, SendingLimit, SendingStop
+from campaigns.models import BulkJob, DomainSlowdown, ImportJob, Mailing, SendingLimit, SendingStop
+from campaigns.models.bulk_job import Deed
 from campaigns.models.shares import SHARED_VERBS
 from campaigns.tests import factories
 from campaigns.tests.scene import SECRET, Scene, logged_in, scene
@@ -108,7 +109,7 @@ def knocker(name: str, made: Scene) -> User | None:
 
 
 def _share_all(made: Scene, verb: str, to: User | Group) -> None:
-    for obj in (made.mailing, made.message, made.recipient):
+    for obj in (made.mailing, made.message, made.recipient, made.list):
         if verb in SHARED_VERBS[type(obj)]:
             factories.share(obj, verb, to=to)
 
@@ -124,12 +125,15 @@ def _keys(made: Scene) -> dict[str, Any]:
         "campaigns/mailing/": made.mailing.pk,
         "campaigns/message/": made.message.pk,
         "campaigns/recipient/": made.recipient.pk,
+        "campaigns/recipientlist/": made.list.pk,
+        "campaigns/suppression/": made.suppression.pk,
         "campaigns/mailingattempt/": made.attempt.pk,
         "campaigns/mailinglog/": made.log.pk,
         "campaigns/sendinglimit/": SendingLimit.objects.create(maximum=1000, unit=SendingLimit.Unit.HOUR).pk,
         "campaigns/domainslowdown/": slowdown.pk,
         "campaigns/sendingstop/": SendingStop.objects.create(reason="Prices", ended_at=timezone.now()).pk,
         "campaigns/importjob/": import_of(made.owner).pk,
+        "campaigns/bulkjob/": bulk_job_of(made.owner).pk,
         "accounts/user/": made.owner.pk,
         "auth/group/": role(OPERATOR).pk,
         "procrastinate/procrastinatejob/": _first("SELECT min(id) FROM procrastinate_jobs"),
@@ -137,6 +141,10 @@ def _keys(made: Scene) -> dict[str, Any]:
         "django_apscheduler/djangojob/": job.pk,
         "django_apscheduler/djangojobexecution/": run.pk,
     }
+
+
+def bulk_job_of(owner: User) -> BulkJob:
+    return BulkJob.objects.create(owner=owner, deed=Deed.ADD_TO_LIST, target_name=SECRET)
 
 
 def import_of(owner: User) -> ImportJob:

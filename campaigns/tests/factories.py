@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from accounts.models import User
 from accounts.roles import role
 from campaigns.imports import work
-from campaigns.models import ImportJob, Mailing, Message, Recipient
+from campaigns.models import ImportJob, Mailing, Membership, Message, Recipient, RecipientList, Suppression
 
 _number = count(1)
 
@@ -51,6 +51,18 @@ def mailing(owner: User | None = None, audience: int | Iterable[Recipient] = 1, 
     links = Mailing.recipients.through
     links.objects.bulk_create(links(mailing_id=made.pk, recipient_id=person.pk) for person in people)
     return made
+
+
+def recipient_list(owner: User, members: int | Iterable[Recipient] = 1, **fields: Any) -> RecipientList:
+    """A list of so many new recipients, or of those given."""
+    made = RecipientList.objects.create(owner=owner, **{"name": f"List {next(_number)}", **fields})
+    people = recipients(owner, members) if isinstance(members, int) else members
+    Membership.objects.bulk_create(Membership(list=made, recipient=person) for person in people)
+    return made
+
+
+def suppression(owner: User, email: str, **fields: Any) -> Suppression:
+    return Suppression.objects.create(owner=owner, email=email, **fields)
 
 
 def import_job(owner: User, content: str | bytes = "email\nanna@example.com\n", name: str = "people.csv") -> ImportJob:

@@ -40,12 +40,14 @@ procrastinate_procrastinateworker_changelist
 accounts_user_history auth_group_history django_apscheduler_djangojob_history
 django_apscheduler_djangojobexecution_history procrastinate_procrastinatejob_history
 procrastinate_procrastinateworker_history
-    get     403  403    403  403   403      403     403       200   403        in
-    empty   403  403    403  403   403      403     403       200   403        in
+    get     404  404    404  404   404      404     404       200   404        in
+    empty   404  404    404  404   404      404     404       200   404        in
 
-accounts_user_old auth_group_old campaigns_domainslowdown_old campaigns_importjob_old campaigns_mailing_old
+accounts_user_old auth_group_old campaigns_bulkjob_old campaigns_domainslowdown_old campaigns_importjob_old
+campaigns_mailing_old
 campaigns_mailingattempt_old campaigns_mailinglog_old campaigns_message_old campaigns_recipient_old
-campaigns_sendinglimit_old campaigns_sendingstop_old django_apscheduler_djangojob_old
+campaigns_recipientlist_old campaigns_sendinglimit_old campaigns_sendingstop_old campaigns_suppression_old
+django_apscheduler_djangojob_old
 django_apscheduler_djangojobexecution_old procrastinate_procrastinatejob_old
 procrastinate_procrastinateworker_old
     get     302  302    302  302   302      302     302       302   302        in
@@ -59,7 +61,8 @@ autocomplete
     get     403  403    403  403   403      403     403       403   403        in
     empty   405  405    405  405   405      405     405       405   405        in
 
-campaigns_domainslowdown_add campaigns_importjob_add campaigns_mailingattempt_add campaigns_mailinglog_add
+campaigns_bulkjob_add campaigns_domainslowdown_add campaigns_importjob_add campaigns_mailingattempt_add
+campaigns_mailinglog_add
 campaigns_sendingstop_add django_apscheduler_djangojob_add django_apscheduler_djangojobexecution_add
 procrastinate_procrastinatejob_add procrastinate_procrastinateworker_add
     get     403  403    403  403   403      403     403       403   403        in
@@ -83,34 +86,35 @@ procrastinate_procrastinateworker_delete
     form    403  403    403  403   403      403     403       403   403        in
 
 campaigns_domainslowdown_history campaigns_sendinglimit_history campaigns_sendingstop_history
-    get     403  403    403  403   403      403     200       200   403        in
-    empty   403  403    403  403   403      403     200       200   403        in
+    get     404  404    404  404   404      404     200       200   404        in
+    empty   404  404    404  404   404      404     200       200   404        in
 
-campaigns_importjob_cancel campaigns_importjob_confirm
+campaigns_bulkjob_cancel campaigns_importjob_cancel campaigns_importjob_confirm
     get     405  405    405  405   405      405     405       405   405        in
     empty   302  404    404  404   404      404     404       302   404        in
 
-campaigns_importjob_change
+campaigns_bulkjob_change campaigns_importjob_change
     get     200  404    404  404   404      404     200       200   404        in
     empty   405  405    405  405   405      405     405       405   405        in
 
-campaigns_importjob_changelist campaigns_mailingattempt_changelist campaigns_mailinglog_changelist
-campaigns_recipient_export
+campaigns_bulkjob_changelist campaigns_importjob_changelist campaigns_mailingattempt_changelist
+campaigns_mailinglog_changelist campaigns_recipient_export
     get     200  200    200  200   200      200     200       200   403        in
     empty   200  200    200  200   200      200     200       200   403        in
     form    200  200    200  200   200      200     200       200   403        in
 
-campaigns_importjob_choose
+campaigns_importjob_choose campaigns_importjob_read
     get     405  405    405  405   405      405     405       405   405        in
     empty   200  404    404  404   404      404     404       200   404        in
     form    302  404    404  404   404      404     404       302   404        in
 
-campaigns_importjob_delete
+campaigns_bulkjob_delete campaigns_importjob_delete
     get     403  404    404  404   404      404     403       403   404        in
     empty   403  404    404  404   404      404     403       403   404        in
     form    403  404    404  404   404      404     403       403   404        in
 
-campaigns_importjob_history campaigns_importjob_progress campaigns_importjob_refused
+campaigns_bulkjob_history campaigns_bulkjob_progress campaigns_importjob_history campaigns_importjob_progress
+campaigns_importjob_refused
     get     200  404    404  404   404      404     200       200   404        in
     empty   200  404    404  404   404      404     200       200   404        in
 
@@ -149,6 +153,10 @@ campaigns_mailing_clone
     empty   200  200    200  200   200      404     200       200   404        in
     form    302  302    302  302   302      404     302       302   404        in
 
+campaigns_mailing_count
+    get     405  405    405  405   405      405     405       405   405        in
+    empty   200  200    200  200   200      200     200       200   403        in
+
 campaigns_mailing_delete
     get     200  403    403  403   403      404     403       200   404        in
     empty   200  403    403  403   403      404     403       200   404        in
@@ -171,7 +179,7 @@ campaigns_mailing_running
     get     200  200    200  200   200      200     200       200   403        in
     empty   200  200    200  200   200      200     200       200   403        in
 
-campaigns_mailing_share campaigns_message_share campaigns_recipient_share
+campaigns_mailing_share campaigns_message_share campaigns_recipient_share campaigns_recipientlist_share
     get     200  404    404  404   404      404     404       200   404        in
     empty   200  404    404  404   404      404     404       200   404        in
     form    302  404    404  404   404      404     404       302   404        in
@@ -186,7 +194,7 @@ campaigns_mailing_undo
     empty   302  404    404  302   404      404     404       302   404        in
 
 campaigns_mailingattempt_as_sent_html campaigns_message_history campaigns_message_preview
-campaigns_message_preview_html campaigns_recipient_history
+campaigns_message_preview_html campaigns_recipient_history campaigns_recipientlist_history
     get     200  200    200  404   200      404     200       200   404        in
     empty   200  200    200  404   200      404     200       200   404        in
 
@@ -199,12 +207,13 @@ campaigns_mailingattempt_delete campaigns_mailinglog_delete
     empty   403  403    403  403   403      404     403       403   404        in
     form    403  403    403  403   403      404     403       403   404        in
 
-campaigns_message_add campaigns_recipient_add campaigns_recipient_import
+campaigns_message_add campaigns_recipient_add campaigns_recipient_import campaigns_recipientlist_add
+campaigns_suppression_add
     get     200  200    200  200   200      200     200       200   403        in
     empty   200  200    200  200   200      200     200       200   403        in
     form    302  302    302  302   302      302     302       302   403        in
 
-campaigns_message_change campaigns_recipient_change
+campaigns_message_change campaigns_recipient_change campaigns_recipientlist_change
     get     200  200    200  404   200      404     200       200   404        in
     empty   200  403    200  404   403      404     403       200   404        in
     form    302  403    302  404   403      404     403       302   404        in
@@ -227,12 +236,35 @@ campaigns_message_delete
 campaigns_recipient_changelist
     get     200  200    200  200   200      200     200       200   403        in
     empty   200  200    200  200   200      200     200       200   403        in
-    form    302  403    403  302   403      302     403       302   403        in
+    form    302  302    302  302   302      302     302       302   403        in
 
-campaigns_recipient_delete
+campaigns_recipient_delete campaigns_recipientlist_delete
     get     200  403    403  404   403      404     403       200   404        in
     empty   200  403    403  404   403      404     403       200   404        in
     form    302  403    403  404   403      404     403       302   404        in
+
+campaigns_recipientlist_changelist
+    get     200  200    200  200   200      200     200       200   403        in
+    empty   200  200    200  200   200      200     200       200   403        in
+    form    302  403    403  302   403      302     403       302   403        in
+
+campaigns_suppression_change
+    get     200  404    404  404   404      404     200       200   404        in
+    empty   403  404    404  404   404      404     403       403   404        in
+
+campaigns_suppression_changelist
+    get     200  200    200  200   200      200     200       200   403        in
+    empty   200  200    200  200   200      200     200       200   403        in
+    form    302  302    302  302   302      302     302       302   403        in
+
+campaigns_suppression_delete
+    get     200  404    404  404   404      404     200       200   404        in
+    empty   200  404    404  404   404      404     200       200   404        in
+    form    302  404    404  404   404      404     302       302   404        in
+
+campaigns_suppression_history
+    get     200  404    404  404   404      404     200       200   404        in
+    empty   200  404    404  404   404      404     200       200   404        in
 
 campaigns_sendingstop_changelist
     get     403  403    403  403   403      403     200       200   403        in

@@ -46,15 +46,19 @@ def bodies(house: House) -> dict[str, dict[str, Any]]:
         "campaigns_sendinglimit_change": limit,
         "campaigns_recipient_add": recipient,
         "campaigns_recipient_change": recipient | shown,
+        "campaigns_recipientlist_add": {"name": "New"},
+        "campaigns_recipientlist_change": {"name": "New"} | shown,
+        "campaigns_suppression_add": {"addresses": "gone@example.com", "reason": "other"},
         "campaigns_message_add": message,
         "campaigns_message_change": message | shown,
         "campaigns_mailing_add": mailing,
         "campaigns_mailing_change": mailing | shown,
         "campaigns_recipient_import": {"import_file": file},
         "campaigns_importjob_choose": {"mode": "add", "column-0": "email", "column-1": "full_name"},
+        "campaigns_importjob_read": {"encoding": "utf-8", "delimiter": ","},
         "campaigns_mailing_test_send": {**confirmed, "address": "me@office.example", "recipient": ""},
         "campaigns_recipient_export": {"format": "0", "resource": ""},
-        **{f"campaigns_{noun}_share": share for noun in ("recipient", "message", "mailing")},
+        **{f"campaigns_{noun}_share": share for noun in ("recipient", "recipientlist", "message", "mailing")},
         **{f"campaigns_{noun}_clone": confirmed for noun in ("message", "mailing")},
         **{f"campaigns_mailing_{verb.name}": confirmed for verb in VERBS},
         **{f"{path.strip('/').replace('/', '_')}_delete": {"post": "yes"} for path in keys},
@@ -63,4 +67,5 @@ def bodies(house: House) -> dict[str, dict[str, Any]]:
 
 
 def _to_delete(key: Any) -> dict[str, Any]:
-    return {"action": "delete_selected", "_selected_action": [key], "post": "yes"}
+    # Django's own asks whether there is a `post`, that of the recipients whether it is `confirmed`.
+    return {"action": "delete_selected", "_selected_action": [key], "post": "yes", "confirmed": "yes"}

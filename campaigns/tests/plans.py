@@ -67,7 +67,12 @@ def _scans(plans: list[Any], table: str) -> list[Scan]:
 def _nodes(node: Any) -> Iterator[Any]:
     yield node
     for child in node.get("Plans", ()):
-        yield from _nodes(child)
+        yield from _nodes({**child, "Node Type": "Limited Scan"} if _is_limited(node, child) else child)
+
+
+def _is_limited(node: Any, child: Any) -> bool:
+    """Whether the child reads just as many rows as the node wants, and not its table."""
+    return node["Node Type"] == "Limit" and child["Node Type"] == "Seq Scan" and "Filter" not in child
 
 
 def _index(node: Any) -> str:

@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from campaigns import lifecycle
-from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient
+from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient, RecipientList, Suppression
 from campaigns.tests import factories
 
 SECRET = "xyzzy"
@@ -23,10 +23,12 @@ class Scene:
     mailing: Mailing
     attempt: MailingAttempt
     log: MailingLog
+    list: RecipientList
+    suppression: Suppression
 
 
 def scene(owner: User | None = None, word: str = SECRET) -> Scene:
-    """A mailing under way, whose only letter has failed already."""
+    """A mailing under way, whose only letter has failed already; a list, and an address that gets no mail."""
     owner = owner or factories.user("operator", full_name=f"{word} owner", email=f"{word}.owner@office.example")
     person = factories.recipient(
         owner, f"{word}@example.com", full_name=f"{word} name", comment=f"{word} comment", attributes={word: word}
@@ -37,10 +39,12 @@ def scene(owner: User | None = None, word: str = SECRET) -> Scene:
     MailingAttempt.objects.filter(pk=attempt.pk).update(server_response=f"{word} reason", errors=1)
     error = MailingLog.Status.ERROR
     attempt.logs.update(detail=f"{word} reply", status=error, attention=error)
+    some = factories.recipient_list(owner, [person], name=f"{word} list")
+    gone = factories.suppression(owner, f"{word}.gone@example.com", source=f"{word} source")
     LogEntry.objects.log_actions(owner.pk, [mailing, message, person], CHANGE, change_message=f"{word} change")
     attempt.refresh_from_db()
     mailing.refresh_from_db()
-    return Scene(owner, person, message, mailing, attempt, attempt.logs.get())
+    return Scene(owner, person, message, mailing, attempt, attempt.logs.get(), some, gone)
 
 
 def logged_in(user: User) -> Client:

@@ -118,6 +118,25 @@ def test_among_a_few_a_person_sees_the_same(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", MAY)
+def test_in_parts_a_person_sees_the_same_and_each_row_once(name: str) -> None:
+    someone, _made = set_the_scene(name)
+    world(factories.user("operator"))
+    parts = access.visible_parts(someone, Recipient.objects.all())
+    assert sorted(one.pk for part in parts for one in part) == sorted(
+        one.pk for one in access.visible(someone, Recipient.objects.all())
+    )
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_what_a_person_may_use_or_delete_is_told_one_by_one_and_for_many(name: str) -> None:
+    someone, made = set_the_scene(name)
+    world(factories.user("operator"))
+    everybody = Recipient.objects.all()
+    assert set(access.usable_among(someone, everybody)) == set(access.usable(someone, everybody))
+    assert (made.recipient in access.deletable(someone, everybody)) == access.can(someone, "delete", made.recipient)
+
+
 def test_a_share_of_the_mailing_does_not_open_its_message_or_recipients() -> None:
     someone, made = factories.user("operator"), world(factories.user("operator"))
     factories.share(made.mailing, "view", to=someone)

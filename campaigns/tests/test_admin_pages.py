@@ -23,6 +23,8 @@ from campaigns.tests.scene import SECRET
 pytestmark = pytest.mark.django_db
 
 REFUSED = ("in", "403", "404", "405")
+# No object has this key.
+MISSING = 999_999_999
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,25 @@ def test_a_get_changes_nothing(answers: tuple[Answer, ...]) -> None:
 
 def test_what_is_refused_changes_nothing(answers: tuple[Answer, ...]) -> None:
     assert [(str(answer), answer.wrote) for answer in answers if answer.code in REFUSED and answer.wrote] == []
+
+
+@pytest.mark.parametrize("who", ["stranger", "staff"])
+def test_a_refusal_does_not_tell_whether_the_object_exists(who: str) -> None:
+    there = house()
+    client, forms = client_of(there.people[who]), bodies(there)
+    telling = [
+        (page.name, way)
+        for page in pages()
+        if page.has_object
+        for way, data in ways(page, forms)
+        if status(client, page.address(there.keys), data) != status(client, page.with_key(MISSING), data)
+    ]
+    assert telling == []
+
+
+def status(client: Client, address: str, data: Any) -> int:
+    ask = partial(client.get, address) if data is None else partial(client.post, address, data)
+    return int(undone(ask).status_code)
 
 
 @pytest.mark.parametrize("who", ["stranger", "staff", "anonymous"])

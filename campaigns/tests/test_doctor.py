@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
+from accounts import roles
 from backoffice.health import Finding
 from campaigns.management.examination import cache, database, machine, mail
 from campaigns.sending import stop
@@ -190,3 +191,15 @@ def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch, settings: 
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=5_000_000))
     status, sentence = one(machine.findings(), "logs")
     assert (status, sentence.startswith("0.0 GB are free")) == ("failed", True)
+
+
+def test_roles_that_lack_permissions_of_this_version_are_named_with_what_mends_them() -> None:
+    for name in roles.PERMISSIONS:
+        roles.role(name)
+    assert one(database.findings(), "roles")[0] == "ok"
+    operator = roles.role(roles.OPERATOR)
+    operator.permissions.remove(operator.permissions.get(codename="send_mailing"))
+    status, said = one(database.findings(), "roles")
+    assert status == "failed"
+    assert "seed_managers --roles" in said
+    assert "operator: campaigns.send_mailing." in said

@@ -18,23 +18,13 @@ from campaigns.admin.verbs import VERBS
 from campaigns.models import Mailing, Message, Recipient
 from campaigns.tests import factories
 from campaigns.tests.doors import client_of, undone
-from campaigns.tests.scene import SECRET, Scene, scene, sentences
+from campaigns.tests.scene import SECRET, Scene, sentences
 
 pytestmark = pytest.mark.django_db
 
 Status = Mailing.Status
 NEXT_YEAR = timezone.now() + timedelta(days=365)
 NOUNS: tuple[Any, ...] = (Mailing, Message, Recipient)
-
-
-@pytest.fixture
-def made() -> Scene:
-    return scene()
-
-
-@pytest.fixture
-def stranger() -> User:
-    return factories.user(OPERATOR)
 
 
 @pytest.fixture

@@ -15,16 +15,11 @@ from accounts.roles import MANAGER, OPERATOR
 from campaigns.models.shares import SHARED_VERBS
 from campaigns.tests import factories
 from campaigns.tests.doors import client_of
-from campaigns.tests.scene import Scene, scene
+from campaigns.tests.scene import Scene
 
 pytestmark = pytest.mark.django_db
 
 NOUNS = ("mailing", "message", "recipient")
-
-
-@pytest.fixture
-def made() -> Scene:
-    return scene()
 
 
 def unfold_admins() -> list[Any]:

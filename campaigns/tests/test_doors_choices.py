@@ -23,16 +23,6 @@ WORD = "plugh"
 
 
 @pytest.fixture
-def made() -> Scene:
-    return scene()
-
-
-@pytest.fixture
-def stranger() -> User:
-    return factories.user(OPERATOR)
-
-
-@pytest.fixture
 def client(stranger: User) -> Client:
     scene(stranger, WORD)
     return client_of(stranger)

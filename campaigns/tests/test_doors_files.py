@@ -14,22 +14,12 @@ from accounts.roles import MANAGER, OPERATOR
 from campaigns.models import ImportJob, Recipient
 from campaigns.tests import factories
 from campaigns.tests.doors import client_of, import_of
-from campaigns.tests.scene import SECRET, Scene, scene
+from campaigns.tests.scene import SECRET, Scene
 
 pytestmark = pytest.mark.django_db
 
 IMPORT = "admin:campaigns_recipient_import"
 EXPORT = "admin:campaigns_recipient_export"
-
-
-@pytest.fixture
-def made() -> Scene:
-    return scene()
-
-
-@pytest.fixture
-def stranger() -> User:
-    return factories.user(OPERATOR)
 
 
 @pytest.fixture

@@ -24,16 +24,6 @@ WORD = "plugh"
 
 
 @pytest.fixture
-def made() -> Scene:
-    return scene()
-
-
-@pytest.fixture
-def stranger() -> User:
-    return factories.user(OPERATOR)
-
-
-@pytest.fixture
 def own(stranger: User) -> Scene:
     return scene(stranger, WORD)
 

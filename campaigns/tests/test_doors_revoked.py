@@ -16,7 +16,7 @@ from campaigns.models import Mailing, Recipient
 from campaigns.models.shares import SHARED_VERBS
 from campaigns.tests import factories
 from campaigns.tests.doors import client_of, pages, undone
-from campaigns.tests.scene import SECRET, Scene, scene
+from campaigns.tests.scene import SECRET, Scene
 
 pytestmark = pytest.mark.django_db
 
@@ -24,14 +24,10 @@ KEYS = {
     "mailing": "mailing",
     "message": "message",
     "recipient": "recipient",
+    "list": "recipientlist",
     "attempt": "mailingattempt",
     "log": "mailinglog",
 }
-
-
-@pytest.fixture
-def made() -> Scene:
-    return scene()
 
 
 @pytest.fixture
@@ -45,13 +41,13 @@ def client(colleague: User) -> Client:
 
 
 def share_all(made: Scene, verb: str, to: User | Group) -> None:
-    for obj in (made.mailing, made.message, made.recipient):
+    for obj in (made.mailing, made.message, made.recipient, made.list):
         if verb in SHARED_VERBS[type(obj)]:
             factories.share(obj, verb, to=to)
 
 
 def revoke_all(made: Scene) -> None:
-    for obj in (made.mailing, made.message, made.recipient):
+    for obj in (made.mailing, made.message, made.recipient, made.list):
         obj.user_shares.all().delete()
         obj.group_shares.all().delete()
 
@@ -191,9 +187,9 @@ def test_nothing_is_done_after_the_end(end: End, made: Scene, colleague: User, c
 def test_nothing_is_exported_after_the_end(end: End, made: Scene, colleague: User, client: Client) -> None:
     share_all(made, "view", colleague)
     export: Any = {"path": reverse("admin:campaigns_recipient_export"), "data": {"format": "0", "resource": ""}}
-    assert SECRET in client.post(**export).content.decode()
+    assert SECRET in client.post(**export).getvalue().decode()
     end(made, colleague)
-    assert SECRET not in client.post(**export).content.decode()
+    assert SECRET not in client.post(**export).getvalue().decode()
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -33,11 +33,6 @@ def in_models(request: pytest.FixtureRequest, settings: Settings) -> None:
     settings.UNFOLD = {**unfold, "COMMAND": {"search_models": request.param}}
 
 
-@pytest.fixture
-def made() -> Scene:
-    return scene()
-
-
 def found(client: Client, term: str, **query: Any) -> str:
     page = client.get(reverse("admin:search", query={"s": term, **query}))
     assert page.status_code == 200

@@ -119,8 +119,8 @@ def _either_way(request: pytest.FixtureRequest, settings: Settings) -> None:
     settings.SENDING_INLINE_ROWS = request.param
 
 
-def sent(mailing: Mailing, **options: bool) -> MailingAttempt:
-    attempt = lifecycle.launch(Mailing.objects.get(pk=mailing.pk), None, **options)
+def sent(mailing: Mailing, *, dry_run: bool = False, new_only: bool = False) -> MailingAttempt:
+    attempt = lifecycle.launch(Mailing.objects.get(pk=mailing.pk), None, dry_run=dry_run, new_only=new_only)
     work()
     attempt.refresh_from_db()
     return attempt

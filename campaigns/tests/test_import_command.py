@@ -39,6 +39,9 @@ def test_refused_rows_are_told_with_their_lines(owner: User, manage: Any) -> Non
         "passed_over": 0,
         "duplicates": 0,
         "refused": 1,
+        "suppressed": 0,
+        "joined": 0,
+        "taken_out": 0,
     }
 
 
@@ -47,6 +50,22 @@ def test_a_dry_run_tells_and_leaves_nothing(owner: User, manage: Any) -> None:
     assert (called.status, called.out) == (0, "Would be: 2 total, 2 added\n")
     assert stored(owner) == []
     assert not ImportJob.objects.exists()
+
+
+def test_a_list_can_be_given(owner: User, manage: Any) -> None:
+    call = "import_recipients", FILES / "mailchimp.csv", "--owner", owner.email, "--list", "News"
+    assert manage(*call, "--dry-run").out == "Would be: 2 total, 2 added, 2 joined\n"
+    assert not owner.recipient_lists.exists()
+    assert manage(*call).out == "Imported: 2 total, 2 added, 2 joined\n"
+    news = owner.recipient_lists.get(name="News")
+    news.members.add(factories.recipient(owner))
+    assert manage(*call, "--take-out").out == "Imported: 2 total, 2 unchanged, 1 taken out\n"
+    assert news.members.count() == 2
+
+
+def test_taking_out_needs_a_list(owner: User, manage: Any) -> None:
+    called = manage("import_recipients", FILES / "mailchimp.csv", "--owner", owner.email, "--take-out")
+    assert (called.status, called.err) == (2, "CommandError: --take-out needs --list.\n")
 
 
 def test_a_mode_can_be_given(owner: User, manage: Any) -> None:

@@ -177,7 +177,7 @@ def test_many_rows_are_written_slice_by_slice(owner: User, monkeypatch: pytest.M
 def test_whom_somebody_adds_by_hand_meanwhile_is_left_alone(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     write = merge.write
 
-    def late(*args: Any) -> tuple[int, int]:
+    def late(*args: Any) -> merge.Written:
         factories.recipient(owner, "anna@example.com", full_name="By hand")
         return write(*args)
 

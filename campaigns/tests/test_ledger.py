@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -14,7 +14,9 @@ from campaigns.models.log import Status
 from campaigns.sending.ledger import chunks, entries, moves
 from campaigns.sending.ledger.entries import Entries, Settlement, Written
 from campaigns.sending.ledger.lease import Lease
+from campaigns.sending.recorder import PLANNED_ONCE
 from campaigns.tests import factories
+from campaigns.tests.plans import assert_by_index, scans_of_prepared
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +101,8 @@ def test_a_recipient_deleted_after_the_launch_is_known_to_be_gone() -> None:
     attempt = launched(2)
     first = attempt.logs.earliest("pk")
     Recipient.objects.filter(pk__in=attempt.logs.filter(pk=first.pk).values("recipient")).delete()
-    assert [ready.exists for ready in chunks.ready(take(attempt))] == [False, True]
+    reasons = [ready.skipped_for for ready in chunks.ready(take(attempt))]
+    assert reasons == ["The recipient has been deleted.", ""]
 
 
 def test_attributes_that_are_no_object_do_not_stop_the_chunk() -> None:
@@ -120,6 +123,26 @@ def test_a_chunk_that_is_taken_again_fences_the_former_worker_off() -> None:
     assert mark(old, *rows(attempt)) == Written(granted=False, held=False)
     assert settle(old, Status.SENT, first) == Written(granted=False, held=False)
     assert statuses(attempt) == [Status.UNCONFIRMED, Status.PENDING]
+
+
+def test_what_every_letter_goes_through_is_planned_once_in_a_session() -> None:
+    attempt = launched()
+    lease, (first, *_others) = take(attempt), rows(attempt)
+    mark(lease, first)
+    settle(lease, Status.SENT, first)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generic_plans + custom_plans FROM pg_prepared_statements")
+        assert cursor.fetchall() == [(2,)]
+
+
+def test_a_plan_that_is_made_while_the_ledger_is_small_finds_rows_by_their_ids() -> None:
+    lease = take(launched())
+    columns = entries._columns({lease: Entries([], [lease.first], [Settlement(lease.last, Status.SENT)])})
+    with connection.cursor() as cursor:
+        for option in PLANNED_ONCE.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", option)
+    assert_by_index(scans_of_prepared(entries._WRITE, columns), "campaigns_mailinglog_pkey")
+    assert_by_index(scans_of_prepared(entries._WRITE, columns, "campaigns_chunk"), "campaigns_chunk_pkey")
 
 
 def test_two_leases_of_one_chunk_in_one_group_are_told_apart() -> None:

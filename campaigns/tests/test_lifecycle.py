@@ -257,6 +257,15 @@ def test_runs_that_were_missed_are_made_up_for_once() -> None:
     assert mailing.next_run_at == mailing.start_at + timedelta(days=4)
 
 
+def test_the_next_run_comes_after_the_time_by_which_the_mailing_was_due() -> None:
+    mailing = scheduled(start_at=timezone.now() + HOUR, repetition="daily")
+    [attempt] = lifecycle.launch_due(timezone.now() + 2 * HOUR)
+    deliver(attempt)
+    assert status(mailing) == "scheduled"
+    assert mailing.start_at
+    assert mailing.next_run_at == mailing.start_at + timedelta(days=1)
+
+
 def test_a_launch_by_hand_before_its_time_leaves_the_plan_as_it_is() -> None:
     mailing = scheduled(start_at=timezone.now() + HOUR)
     deliver(lifecycle.launch(mailing, None))

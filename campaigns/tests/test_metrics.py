@@ -64,6 +64,18 @@ def test_it_answers_a_scraper_that_knows_neither_our_name_nor_https(settings: Se
     assert scrape().status_code == 200
 
 
+def test_it_tells_what_the_cache_had_of_reports(client: Client) -> None:
+    client.force_login(factories.user("operator"))
+    before = figures()
+    for _ in range(3):
+        answer = client.get("/mailings/stats/")
+    client.get("/mailings/stats/", headers={"If-None-Match": answer.headers["ETag"]})
+    after = figures()
+    name = "autosend_report_answers_total{{result={}}}".format
+    risen = {result: after[name(result)] - before[name(result)] for result in ("hit", "stale", "miss", "unchanged")}
+    assert risen == {"hit": 2, "stale": 0, "miss": 1, "unchanged": 1}
+
+
 def test_an_idle_system_has_its_figures() -> None:
     found = figures()
     assert found["autosend_letters_total{outcome=sent}"] == 0

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import lifecycle
-from campaigns.models import Mailing, MailingAttempt, Tally
+from campaigns.models import Mailing, MailingAttempt, MailingLog, Tally
 from campaigns.reports import pace, progress, sparkline
 from campaigns.reports.pace import Pace, rate
 from campaigns.tests import factories
@@ -120,6 +120,44 @@ def test_a_mailing_whose_end_comes_first_says_so() -> None:
     attempt = running(total=40_000)
     Mailing.objects.update(end_at=Now() + timedelta(minutes=10))
     assert paced(MailingAttempt.objects.get(pk=attempt.pk)).too_late
+
+
+def with_deferred(attempt: MailingAttempt, number: int, **ahead: Any) -> list[datetime]:
+    """Letters of the attempt that are tried again so far ahead, and then a minute later each; these times."""
+    times = [timezone.now() + timedelta(**ahead) + n * MINUTE for n in range(number)]
+    deferred = MailingLog.Status.DEFERRED
+    rows = (
+        MailingLog(attempt=attempt, email=f"later{n}@example.com", status=deferred, attention=deferred, retry_at=at)
+        for n, at in enumerate(times)
+    )
+    MailingLog.objects.bulk_create(rows)
+    return times
+
+
+@pytest.mark.django_db
+def test_where_all_that_are_left_wait_for_another_try_there_is_no_end_but_a_next_try() -> None:
+    attempt = running(total=203, sent=200)
+    times = with_deferred(attempt, 3, minutes=5)
+    found = paced(attempt)
+    assert found.per_second
+    assert found.ends_at is None
+    assert found.next_try_at == times[0]
+
+
+@pytest.mark.django_db
+def test_what_is_tried_again_now_does_not_wait() -> None:
+    attempt = running(total=203, sent=200)
+    with_deferred(attempt, 3, minutes=-5)
+    found = paced(attempt)
+    assert found.ends_at
+    assert found.next_try_at is None
+
+
+@pytest.mark.django_db
+def test_a_run_does_not_end_before_its_last_try() -> None:
+    attempt = running()
+    times = with_deferred(attempt, 3, hours=2)
+    assert paced(attempt).ends_at == times[-1]
 
 
 # The picture

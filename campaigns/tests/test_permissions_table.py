@@ -10,13 +10,20 @@ from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns import access
 from campaigns.access import Verb
-from campaigns.models import Mailing, Message, Recipient, shares
+from campaigns.models import ImportJob, Mailing, Message, Recipient, RecipientList, Suppression, shares
 from campaigns.tests import factories
 
 pytestmark = pytest.mark.django_db
 
 PAGE = (settings.BASE_DIR / "docs" / "permissions.md").read_text(encoding="utf-8")
-NOUNS = {"Mailings": Mailing, "Messages": Message, "Recipients": Recipient}
+NOUNS = {
+    "Mailings": Mailing,
+    "Messages": Message,
+    "Recipients": Recipient,
+    "Recipient lists": RecipientList,
+    "Suppressions": Suppression,
+    "Imports": ImportJob,
+}
 
 
 def table(title: str) -> dict[str, set[str]]:
@@ -32,20 +39,31 @@ ROWS = [(title, who) for title in NOUNS for who in table(title)]
 
 def test_each_noun_has_a_row_for_each_role_and_each_share() -> None:
     for title, model in NOUNS.items():
-        given = {f"shared to {verb}" for verb in shares.SHARED_VERBS[model]}
+        given = {f"shared to {verb}" for verb in shares.SHARED_VERBS.get(model, ())}
         assert set(table(title)) == given | {"owner", "other operator", "manager", "superuser", "no permissions"}
 
 
 @pytest.mark.parametrize(("title", "who"), ROWS)
 def test_the_table_tells_what_holds(title: str, who: str) -> None:
     owner = factories.user(OPERATOR)
-    mailing = factories.mailing(owner)
-    made: Any = {"Mailings": mailing, "Messages": mailing.message, "Recipients": mailing.recipients.get()}[title]
+    made = something(title, owner)
     someone = owner if who == "owner" else person(who)
     if who.startswith("shared to "):
         factories.share(made, who.removeprefix("shared to "), to=someone)
     allowed = {verb for verb in get_args(Verb.__value__) if access.can(someone, verb, made)}
     assert allowed - meaningless(made, someone) == table(title)[who]
+
+
+def something(title: str, owner: User) -> Any:
+    makers: dict[str, Any] = {
+        "Mailings": factories.mailing,
+        "Messages": factories.message,
+        "Recipients": factories.recipient,
+        "Recipient lists": factories.recipient_list,
+        "Suppressions": lambda owner: factories.suppression(owner, "gone@example.com"),
+        "Imports": factories.import_job,
+    }
+    return makers[title](owner)
 
 
 def person(who: str) -> User:

@@ -1,6 +1,7 @@
 """With a million rows in the ledger, whatever is asked of it is found by an index."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,13 +11,17 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
+from campaigns.audience import Audience
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.models.log import Status
-from campaigns.reports import domains, metrics, pace, progress, replies, sparkline, timeline
+from campaigns.reports import domains, metrics, pace, period, progress, replies, sparkline, timeline
+from campaigns.reports.failures import Failures
+from campaigns.reports.scope import Scope
 from campaigns.sending.ledger import audience, chunks, entries, resolution
 from campaigns.sending.ledger.entries import Entries, Settlement
 from campaigns.sending.ledger.lease import Lease
 from campaigns.sending.queue import sweep
+from campaigns.tests import factories
 from campaigns.tests.million import Million, million_rows
 from campaigns.tests.plans import assert_by_index, indexes, scans_of, scans_of_prepared
 from campaigns.tests.scene import logged_in
@@ -88,7 +93,9 @@ def test_a_slice_of_the_audience_is_found_by_its_bounds(million: Million, new_on
     scans = scans_of(expand, "campaigns_mailing_recipients")
     assert indexes(scans) <= {by_place, by_recipient}
     assert all("recipient_id" in scan.condition for scan in scans)
-    assert_by_index(scans_of(expand, "campaigns_recipient"), "campaigns_recipient_pkey", "recipient_once_per_owner")
+    scans = scans_of(expand, "campaigns_recipient")
+    assert indexes(scans) <= {"campaigns_recipient_pkey", "recipient_once_per_owner", "recipient_by_email"}
+    assert all(scan.condition for scan in scans)
 
 
 def test_a_slice_of_new_recipients_looks_them_up_one_by_one(million: Million) -> None:
@@ -100,6 +107,59 @@ def second_slice(million: Million, *, new_only: bool) -> Callable[[], Any]:
     among = [million.owner.pk, million.others.pk]
     audience.expand(attempt.pk, among, 5000, 1000)
     return lambda: audience.expand(attempt.pk, among, 5000, 1000)
+
+
+def test_a_slice_of_lists_and_a_filter_is_found_by_its_bounds(million: Million) -> None:
+    """Each part by the index that knows its order, and those who are excluded or suppressed one by one."""
+    attempt = MailingAttempt.objects.create(mailing=of_lists(million), dry_run=True)
+    MailingAttempt.objects.filter(pk=attempt.pk).update(audience=Audience.of(attempt.mailing).frozen())
+    among = [million.owner.pk, million.others.pk]
+    audience.expand(attempt.pk, among, 5000, 1000)
+
+    def expand() -> None:
+        audience.expand(attempt.pk, among, 5000, 1000)
+
+    members = scans_of(expand, "campaigns_membership")
+    assert indexes(members) <= {"membership_once", BY_MEMBER}
+    assert all("recipient_id" in scan.condition for scan in members), members
+    people = scans_of(expand, "campaigns_recipient")
+    bounded = {"campaigns_recipient_pkey", "recipient_list", "recipient_once_per_owner", "recipient_by_email"}
+    assert indexes(people) <= bounded
+    assert all(scan.condition for scan in people), people
+    assert indexes(scans_of(expand, "campaigns_suppression")) == {"suppression_once"}
+
+
+def test_the_members_of_a_list_are_found_by_the_list(million: Million) -> None:
+    said = replace(Audience.of(of_lists(million)), excluded_lists=(), conditions=())
+    for ask in (lambda: said.first(10), lambda: said.last(10), lambda: said.end_of_slice(5000, 10)):
+        assert indexes(scans_of(ask, "campaigns_membership")) == {"membership_once"}
+
+
+BY_MEMBER = "campaigns_membership_recipient_id_746f761b"
+
+
+def of_lists(million: Million) -> Mailing:
+    """A mailing to two of 20 lists and a filter, without two others, with 100,000 suppressed addresses."""
+    lists = [factories.recipient_list(million.owner, 0) for _ in range(20)]
+    conditions = [
+        {"field": "email", "operator": "ends", "value": "7@example.com"},
+        {"field": "list", "operator": "not_in", "value": lists[4].pk},
+    ]
+    mailing = factories.mailing(million.owner, 0, conditions=conditions)
+    mailing.lists.set(lists[:2])
+    mailing.excluded_lists.set(lists[2:4])
+    with connection.cursor() as cursor:
+        cursor.execute(MEMBERS, {"lists": [one.pk for one in lists], "owner": million.owner.pk})
+    return mailing
+
+
+MEMBERS = """
+    INSERT INTO campaigns_membership (list_id, recipient_id)
+    SELECT l, r.id FROM unnest(%(lists)s::bigint[]) WITH ORDINALITY AS of(l, place)
+    JOIN campaigns_recipient r ON (r.id + place) %% 2 = 0 ORDER BY 1, 2;
+    INSERT INTO campaigns_suppression (email, reason, source, owner_id, created_at)
+    SELECT 'gone' || n || '@example.com', 'other', '', %(owner)s, now() FROM generate_series(1, 100000) n;
+    ANALYZE campaigns_membership, campaigns_suppression"""
 
 
 def test_newcomers_are_looked_up_one_by_one(million: Million) -> None:
@@ -130,6 +190,13 @@ def test_progress_is_one_row_found_by_its_mailing(million: Million) -> None:
 
     assert not scans_of(ask)
     assert_by_index(scans_of(ask, "campaigns_mailingattempt"), "attempt_one_at_a_time")
+
+
+def test_the_failures_of_a_report_are_found_among_what_wants_a_person(million: Million) -> None:
+    """And not from the first row of the ledger on, until there are 50."""
+    found = Failures(Scope(million.mailing.attempts.all(), period.always()))
+    assert found.count() == 25 * 200
+    assert_by_index(scans_of(lambda: found[0:50]), BY_ATTENTION)
 
 
 def test_the_course_of_a_run_is_found_by_its_attempt(million: Million) -> None:

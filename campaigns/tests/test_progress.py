@@ -251,6 +251,7 @@ def test_a_run_tells_its_rate_and_when_it_ends(operator: User, client: Client, s
         until=lambda: MailingAttempt.objects.get(pk=attempt.pk).done == 3 and attempt.logs.filter(tries=1).count() == 4
     )
     MailingAttempt.objects.update(status="running", started_at=Now() - timedelta(seconds=30))
+    attempt.logs.update(retry_at=Now())
     words, _follows = shown(client, mailing)
     assert "letters a minute" in words
     assert "Done at this rate in less than a minute" in words

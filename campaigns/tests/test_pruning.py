@@ -13,11 +13,13 @@ from campaigns import lifecycle, scheduler
 from campaigns.lifecycle import pruning
 from campaigns.models import Chunk, MailingAttempt, MailingLog
 from campaigns.models.log import Status
-from campaigns.reports import failures, figures, rollups
+from campaigns.reports import figures, rollups
+from campaigns.reports.failures import Failures
 from campaigns.reports.period import Period
 from campaigns.reports.scope import Scope
 from campaigns.sending.ledger import pruning as ledger
 from campaigns.tests import factories
+from campaigns.tests.scene import logged_in
 from campaigns.tests.test_statistics import delivered
 
 pytestmark = pytest.mark.django_db
@@ -131,7 +133,23 @@ def test_nobody_is_new_when_it_is_not_known_who_got_it(owner: User) -> None:
 def test_failures_are_those_that_are_still_known(owner: User) -> None:
     long_ago(owner)
     prune()
-    assert failures.latest(Scope(MailingAttempt.objects.real(), Period(None, timezone.localdate()))) == []
+    known = delivered(factories.mailing(owner, 2), Status.ERROR)
+    found = Failures(Scope(MailingAttempt.objects.real(), Period(None, timezone.localdate())))
+    assert {one.attempt for one in found[0:9]} == {known.pk}
+    assert (found.count(), found.pruned) == (2, 4)
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_the_page_of_an_attempt_says_that_its_log_is_gone(owner: User, test: bool) -> None:
+    attempt = long_ago(owner)
+    MailingAttempt.objects.filter(pk=attempt.pk).update(test=test)
+    prune()
+    client, address = logged_in(factories.user(is_superuser=True)), f"/admin/campaigns/mailingattempt/{attempt.pk}/"
+    text = client.get(f"{address}change/").content.decode()
+    assert "to save room; the figures stay." in text
+    trouble = client.get(f"{address}trouble/").content.decode()
+    assert "which letters failed is not known any more" in trouble
+    assert "No letter has failed" not in trouble
 
 
 # By command, and by the clock

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,12 @@ from campaigns.tests.test_reports import MINE, STATISTICS, names, page, sent, ti
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _told(settings: Settings) -> None:
+    """What became of a look-up stands in the answer."""
+    settings.DEBUG = True
+
+
 @pytest.fixture
 def operator() -> User:
     return factories.user(OPERATOR)
@@ -44,7 +51,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outcome(client: Client, path: str = STATISTICS, **query: Any) -> str:
-    return str(client.get(path, query).headers["X-Report-Cache"])
+    return str(client.get(path, query).headers["X-Cache"])
 
 
 def settled(client: Client, path: str = STATISTICS) -> Any:
@@ -132,6 +139,15 @@ def test_what_was_shared_is_gone_at_once(end: Callable[[Mailing, User], None], o
     assert "Shared" not in again.content.decode()
 
 
+def test_who_is_no_manager_any_more_sees_the_own_alone(operator: User) -> None:
+    manager = factories.user(MANAGER)
+    client = logged_in(manager)
+    sent(operator, "Theirs")
+    assert names(page(client, STATISTICS)) == ["Theirs"]
+    manager.groups.set([Group.objects.get(name=OPERATOR)])
+    assert names(page(client, STATISTICS)) == []
+
+
 def test_what_is_shared_with_a_group_is_gone_with_the_group(operator: User, client: Client) -> None:
     team = Group.objects.create(name="team")
     operator.groups.add(team)
@@ -162,13 +178,80 @@ def test_without_redis_it_is_computed(path: str, operator: User, client: Client,
     assert tiles(page(client, path))["Sent"] == "2"
 
 
-def test_a_kept_report_asks_the_database_for_rights_and_frame_alone(
-    operator: User, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+@pytest.mark.parametrize("role", [OPERATOR, MANAGER])
+def test_a_kept_report_asks_the_database_for_the_persons_rights_alone(
+    role: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    sent(operator, "Own")
+    """Session, person, permissions of the person and of the groups, a stop of all sending; shares of two kinds."""
+    client = logged_in(factories.user(role))
     outcome(client)
-    with django_assert_max_num_queries(7):
+    with django_assert_num_queries({OPERATOR: 7, MANAGER: 5}[role]):
         assert outcome(client) == "hit"
+
+
+def test_a_kept_page_has_the_nonce_of_its_own_answer(client: Client) -> None:
+    answers = [client.get(STATISTICS) for _ in range(2)]
+    nonces = [re.findall(r"'nonce-([^']+)'", answer.headers["Content-Security-Policy"]) for answer in answers]
+    assert nonces[0] != nonces[1]
+    for answer, (nonce,) in zip(answers, nonces, strict=True):
+        assert f'<style nonce="{nonce}">' in answer.content.decode()
+
+
+def test_the_forms_of_a_kept_page_are_taken(operator: User) -> None:
+    for _ in range(2):
+        browser = Client(enforce_csrf_checks=True)
+        browser.force_login(operator)
+        browser.get(STATISTICS)
+        text = browser.get(STATISTICS).content.decode()
+        tokens = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', text)
+        assert tokens
+        assert browser.post("/admin/logout/", {"csrfmiddlewaretoken": tokens[0]}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["<blank-token>", "<blank-nonce>"])
+def test_nobodys_text_is_taken_for_a_blank_of_the_page(name: str, operator: User, client: Client) -> None:
+    sent(operator, name)
+    for _ in range(2):
+        assert f"&lt;{name[1:-1]}&gt;</a>" in page(client, STATISTICS)
+
+
+def test_what_became_of_it_is_told_by_debug_alone(client: Client, settings: Settings) -> None:
+    assert "X-Cache" in client.get(STATISTICS).headers
+    settings.DEBUG = False
+    assert "X-Cache" not in client.get(STATISTICS).headers
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_owner_who_is_renamed_is_so_in_the_report(operator: User, client: Client) -> None:
+    colleague = factories.user(OPERATOR, full_name="Former Name")
+    factories.share(sent(colleague, "Shared"), "view", to=operator)
+    assert "Former Name" in page(client, STATISTICS)
+    User.objects.filter(pk=colleague.pk).update(full_name="Present Name")
+    assert "Present Name" in page(client, STATISTICS)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_mailing_that_is_given_to_another_leaves_the_formers_report(operator: User, client: Client) -> None:
+    mailing = sent(operator, "Own")
+    assert names(page(client, MINE)) == ["Own"]
+    Mailing.objects.filter(pk=mailing.pk).update(owner=factories.user(OPERATOR))
+    assert names(page(client, MINE)) == []
+
+
+def test_a_mailing_without_an_attempt_is_renamed_in_its_report(operator: User, client: Client) -> None:
+    mailing = factories.mailing(operator, name="Former")
+    report = f"/admin/campaigns/mailing/{mailing.pk}/report/"
+    answer = client.get(report)
+    assert "Former" in answer.content.decode()
+    Mailing.objects.filter(pk=mailing.pk).update(name="Present")
+    assert "Present" in client.get(report, headers={"If-None-Match": answer.headers["ETag"]}).content.decode()
+
+
+def test_who_logs_in_anew_gets_the_page_anew(operator: User, client: Client) -> None:
+    """Its forms have tokens of the former login's secret."""
+    answer = client.get(STATISTICS)
+    User.objects.filter(pk=operator.pk).update(last_login=timezone.now() + timedelta(seconds=2))
+    assert not unchanged(client, answer, by="etag")
 
 
 # The browser's
@@ -180,7 +263,7 @@ def test_who_has_it_already_is_told_so_before_it_is_made(
 ) -> None:
     sent(operator, "Own")
     answer = settled(client)
-    monkeypatch.setattr(ReportView, "_body", lambda _self: pytest.fail("It was made."))
+    monkeypatch.setattr(ReportView, "_page", lambda _self: pytest.fail("It was made."))
     monkeypatch.setattr(answers, "kept", lambda *_args: pytest.fail("It was asked for."))
     assert unchanged(client, answer, by=by)
 
@@ -228,7 +311,7 @@ def test_a_page_has_no_date_before_its_second_is_over(
     """Two versions within a second would have the same one."""
     since = int(time.time()) + 1
     monkeypatch.setattr(ReportView, "stamp", lambda _self: Stamp("v1", since))
-    monkeypatch.setattr(caching, "time", SimpleNamespace(time=lambda: since + seconds))
+    monkeypatch.setattr(caching, "time", SimpleNamespace(time=lambda: since + seconds, monotonic=time.monotonic))
     assert ("Last-Modified" in client.get(STATISTICS).headers) == has_date
 
 

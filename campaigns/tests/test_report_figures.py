@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from campaigns import lifecycle
+from campaigns.lifecycle import pruning
 from campaigns.models import Mailing, MailingAttempt, MailingLog, Rollup, Tally
 from campaigns.models.log import Status
-from campaigns.reports import failures, figures, rollups
-from campaigns.reports.period import Period
+from campaigns.reports import figures, rollups
+from campaigns.reports.failures import Failures
+from campaigns.reports.period import Period, last_days
 from campaigns.reports.scope import Scope
 from campaigns.sending.ledger import chunks, entries
 from campaigns.sending.ledger.entries import Entries, Settlement
@@ -41,6 +43,7 @@ PERIODS = (
     Period(date(2026, 10, 25), date(2026, 11, 1)),
     Period(date(2026, 11, 2), date(2026, 11, 3)),
 )
+EVER = Period(None, date(2100, 1, 1))
 OUTCOMES = (Status.SENT, Status.SENT, Status.ERROR, Status.SKIPPED, Status.UNCONFIRMED)
 COLUMNS = {
     "sent": Status.SENT,
@@ -130,7 +133,7 @@ def counted(found: list[MailingLog]) -> dict[str, int]:
     return {name: by_status[status] for name, status in COLUMNS.items()}
 
 
-@pytest.mark.parametrize("period", PERIODS, ids=str)
+@pytest.mark.parametrize("period", [*PERIODS, EVER], ids=str)
 def test_the_figures_of_each_mailing_equal_a_recount(owner: User, zone: ZoneInfo, period: Period) -> None:
     a_varied_past(owner)
     found = figures.by_mailing(scope(period))
@@ -155,7 +158,7 @@ def test_the_days_equal_a_recount_and_add_up_to_the_total(owner: User, zone: Zon
     assert sum(day.sent for day in days) == figures.total(figures.by_mailing(scope(period)).values()).sent
 
 
-@pytest.mark.parametrize("period", PERIODS, ids=str)
+@pytest.mark.parametrize("period", [*PERIODS, EVER], ids=str)
 def test_attempts_and_recipients_are_those_launched_in_the_period(owner: User, zone: ZoneInfo, period: Period) -> None:
     a_varied_past(owner)
     real = MailingAttempt.objects.filter(dry_run=False, test=False)
@@ -210,12 +213,21 @@ def test_many_domains_end_in_one_line(owner: User) -> None:
     assert (others.name, others.domains, others.total) == ("", 2, 2)
 
 
-def test_failures_are_the_latest_attempts_and_no_more_than_asked_for(owner: User) -> None:
-    for _ in range(2):
-        attempt = delivered(factories.mailing(owner, 7), Status.SENT, Status.ERROR)
-    always = scope(Period(None, timezone.localdate()))
-    assert len(failures.latest(always)) == 6
-    assert {one.attempt for one in failures.latest(always, most=2)} == {attempt.pk}
+def test_failures_are_those_of_the_latest_attempts_first(owner: User) -> None:
+    attempts = [delivered(factories.mailing(owner, 7), Status.SENT, Status.ERROR) for _ in range(3)]
+    found = Failures(scope(EVER))
+    assert found.count() == 9
+    assert [one.attempt for one in found[0:9]] == [attempt.pk for attempt in reversed(attempts) for _ in range(3)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 9])
+def test_failures_are_read_page_by_page_and_each_is_on_one(owner: User, size: int) -> None:
+    for errors in (3, 1, 5):
+        delivered(factories.mailing(owner, errors), Status.ERROR)
+    found = Failures(scope(EVER))
+    parts = [found[start : min(start + size, 9)] for start in range(0, 9, size)]
+    assert [one.row for part in parts for one in part] == [one.row for one in found[0:9]]
+    assert {one.row for one in found[0:9]} == set(MailingLog.objects.values_list("pk", flat=True))
 
 
 def test_the_figures_of_each_attempt_are_its_counters(owner: User) -> None:
@@ -223,6 +235,29 @@ def test_the_figures_of_each_attempt_are_its_counters(owner: User) -> None:
     for key, found in figures.by_attempt(scope(Period(None, timezone.localdate()))).items():
         attempt = MailingAttempt.objects.get(pk=key)
         assert {name: getattr(found, name) for name in COLUMNS} == {name: getattr(attempt, name) for name in COLUMNS}
+
+
+def test_a_day_without_a_midnight_begins_when_its_clocks_are_put_forward() -> None:
+    """In Santiago, 5 September 2026 ended at 24:00, and 6 September began at 01:00."""
+    with timezone.override("America/Santiago"):
+        period = Period(date(2026, 9, 6), date(2026, 9, 6))
+        assert period.since
+        assert period.since.astimezone(UTC) == datetime(2026, 9, 6, 4, tzinfo=UTC)
+        assert period.until.astimezone(UTC) == datetime(2026, 9, 7, 3, tzinfo=UTC)
+
+
+def test_today_is_the_persons_own() -> None:
+    """On Kiritimati, it is 14 hours ahead of UTC."""
+    with timezone.override("Pacific/Kiritimati"):
+        today = timezone.now().astimezone(ZoneInfo("Pacific/Kiritimati")).date()
+        assert last_days(1) == Period(today, today)
+
+
+def test_what_is_confirmed_days_later_counts_as_sent_on_the_day_it_came_into_doubt(owner: User, zone: ZoneInfo) -> None:
+    attempt = at(delivered(factories.mailing(owner, 2), Status.UNCONFIRMED), MOMENTS[1])
+    lifecycle.confirm_unconfirmed(attempt.mailing, owner)
+    day = MOMENTS[1].astimezone(zone).date()
+    assert [(day.sent, day.unconfirmed) for day in figures.by_day(scope(Period(day, day)))] == [(2, 0)]
 
 
 # Its version
@@ -235,9 +270,13 @@ def change(owner: User, attempt: MailingAttempt) -> Iterator[Any]:
     yield "launched", lambda: lifecycle.launch(factories.mailing(owner), owner)
     yield "renamed", lambda: Mailing.objects.filter(pk=mailing.pk).update(name="Renamed", updated_at=timezone.now())
     yield "disabled", lambda: lifecycle.disable(mailing)
+    yield "owner renamed", lambda: User.objects.filter(pk=owner.pk).update(full_name="Another Name")
+    yield "log removed", lambda: pruning.prune_logs(timezone.now() + timedelta(days=1))
 
 
-@pytest.mark.parametrize("deed", ["retried", "confirmed", "launched", "renamed", "disabled"])
+@pytest.mark.parametrize(
+    "deed", ["retried", "confirmed", "launched", "renamed", "disabled", "owner renamed", "log removed"]
+)
 def test_whatever_changes_a_report_changes_its_version(owner: User, deed: str) -> None:
     attempt = delivered(factories.mailing(owner, 7), *OUTCOMES)
     always = scope(Period(None, timezone.localdate()))

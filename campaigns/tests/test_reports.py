@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
+from campaigns.lifecycle.pruning import prune_logs
 from campaigns.models import Mailing, MailingAttempt, Tally
 from campaigns.models.log import Status
 from campaigns.tests import factories
@@ -208,6 +209,35 @@ def test_many_rows_are_turned_page_by_page(operator: User, client: Client, monke
     assert names(page(client, STATISTICS, sort="name", page=2)) == ["c"]
 
 
+def test_many_failures_are_turned_page_by_page_and_a_file_has_them_all(
+    operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.admin.report_view.PER_PAGE", 2)
+    mailing = sent(operator, "Own", Status.ERROR, audience=5)
+    addresses = set(mailing.recipients.values_list("email", flat=True))
+    pages = [page(client, MINE, failures=number) for number in (1, 2, 3)]
+    shown = [{address for address in addresses if address in text} for text in pages]
+    assert [len(each) for each in shown] == [2, 2, 1]
+    assert set.union(*shown) == addresses
+    assert {row[0] for row in lines(client, MINE, table="failures")[1:]} == addresses
+
+
+def test_failures_whose_log_has_been_removed_are_counted(operator: User, client: Client) -> None:
+    mailing = sent(operator, "Own", Status.ERROR)
+    assert prune_logs(timezone.now() + timedelta(days=1)).rows == 2
+    text = page(client, MINE)
+    assert "2 letters can not be listed: the log of their attempts has been removed." in text
+    assert tiles(text)["Errors"] == "2"
+    assert names(text) == [mailing.name]
+
+
+def test_a_mailing_without_an_attempt_has_a_report(operator: User, client: Client) -> None:
+    text = page(client, reverse("admin:campaigns_mailing_report", args=[factories.mailing(operator).pk]))
+    assert "No letter of these days." in text
+    assert "No attempt has ended." in text
+    assert "No letter has failed, and none is in doubt." in text
+
+
 # Files
 
 
@@ -228,7 +258,7 @@ def test_a_csv_has_the_rows_of_the_page(operator: User, client: Client) -> None:
 
 def test_each_table_is_a_csv(operator: User, client: Client) -> None:
     sent(operator, "Own", Status.SENT, Status.ERROR)
-    for table in ("mailings", "days", "domains", "replies", "failures"):
+    for table in ("mailings", "days", "outcomes", "domains", "replies", "failures"):
         assert len(lines(client, MINE, table=table)) > 1
     assert client.get(MINE, {"export": "csv", "table": "x"}).status_code == 404
     assert client.get(MINE, {"export": "pdf"}).status_code == 404
@@ -246,7 +276,7 @@ def test_no_cell_is_a_formula(name: str, operator: User, client: Client) -> None
 def test_a_workbook_has_a_sheet_for_each_table(operator: User, client: Client) -> None:
     sent(operator, "Own", Status.SENT, Status.ERROR, audience=4)
     book = openpyxl.load_workbook(BytesIO(client.get(MINE, {"export": "xlsx"}).content))
-    assert book.sheetnames == ["Mailings", "Days", "Domains", "Replies to what failed", "Failures"]
+    assert book.sheetnames == ["Mailings", "Days", "Outcomes", "Domains", "Replies to what failed", "Failures"]
     assert [cell.value for cell in book["Mailings"][2]][:5] == ["Own", "Finished", 1, 4, 2]
 
 

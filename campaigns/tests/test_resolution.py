@@ -15,6 +15,7 @@ from campaigns.tests.worker import work
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BAD = "bad@example.com"
+OTHERS = ("ann@example.com", "bob@example.com")
 
 
 @pytest.fixture
@@ -22,10 +23,12 @@ def owner() -> User:
     return factories.user()
 
 
-def sent(owner: User, server: MailServer, replies: dict[str, list[str]]) -> MailingAttempt:
-    """An ended attempt to BAD and two others, after the server's replies to BAD's RCPT and DATA."""
+def sent(
+    owner: User, server: MailServer, replies: dict[str, list[str]], others: tuple[str, ...] = OTHERS
+) -> MailingAttempt:
+    """An ended attempt to BAD and the others, after the server's replies to BAD's RCPT and DATA."""
     server.at_rcpt[BAD], server.at_data[BAD] = replies.get("rcpt", []), replies.get("data", [])
-    people = [factories.recipient(owner, address) for address in (BAD, "ann@example.com", "bob@example.com")]
+    people = [factories.recipient(owner, address) for address in (BAD, *others)]
     attempt = lifecycle.launch(factories.mailing(owner, people), owner)
     work()
     return fresh(attempt)
@@ -83,6 +86,16 @@ def test_letters_in_doubt_are_taken_for_sent_when_a_person_says_so(owner: User, 
     row = attempt.logs.get(email=BAD)
     assert (attempt.status, attempt.sent, attempt.unconfirmed) == ("success", 3, 0)
     assert (row.status, row.attention, str(owner) in row.detail) == (Status.SENT, None, True)
+
+
+def test_a_mailing_whose_letters_are_taken_for_sent_was_sent_when_its_attempt_ended(
+    owner: User, server: MailServer
+) -> None:
+    attempt = sent(owner, server, {"data": [HANG_UP]}, others=())
+    assert attempt.mailing.last_sent_at is None
+    lifecycle.confirm_unconfirmed(attempt.mailing, owner)
+    attempt = fresh(attempt)
+    assert attempt.mailing.last_sent_at == attempt.finished_at
 
 
 def test_nothing_is_sent_again_while_the_mailing_is_being_sent(

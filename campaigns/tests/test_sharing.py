@@ -565,7 +565,7 @@ def test_the_rows_that_may_be_shared_are_those_of_which_each_may_be(role: str | 
 
 def exported(client: Client) -> set[str]:
     response = client.post(reverse("admin:campaigns_recipient_export"), {"format": "0", "resource": ""})
-    return {row["email"] for row in csv.DictReader(StringIO(response.content.decode()))}
+    return {row["email"] for row in csv.DictReader(StringIO(response.getvalue().decode("utf-8-sig")))}
 
 
 def test_an_export_has_exactly_what_the_person_may_export(owner: User, colleague: User) -> None:

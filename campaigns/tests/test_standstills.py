@@ -29,7 +29,7 @@ def _admins(settings: Settings) -> None:
 def launched(audience: int = 2, **fields: Any) -> MailingAttempt:
     owner = factories.user(email=f"{fields.pop('owner', 'owner')}@office.example")
     attempt = lifecycle.launch(factories.mailing(owner, audience, name="Spring\nsale"), owner, **fields)
-    MailingAttempt.objects.filter(pk=attempt.pk).start()
+    MailingAttempt.objects.filter(pk=attempt.pk).update(status="running", started_at=timezone.now())
     return attempt
 
 

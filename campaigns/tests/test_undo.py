@@ -179,6 +179,20 @@ def test_a_scheduled_mailing_is_scheduled_again_with_its_plan() -> None:
     assert (after.status, after.next_run_at) == ("scheduled", planned)
 
 
+def test_a_mailing_that_was_sent_and_made_a_draft_again_is_a_draft_again() -> None:
+    mailing = factories.mailing()
+    sent(mailing)
+    lifecycle.disable(mailing)
+    lifecycle.enable(mailing)
+    assert undone(held(mailing)).status == "draft"
+
+
+def test_a_mailing_that_ended_without_a_letter_is_finished_again() -> None:
+    mailing = factories.mailing()
+    lifecycle.cancel(held(mailing).mailing)
+    assert undone(held(mailing)).status == "finished"
+
+
 @pytest.mark.parametrize("inline_rows", [1, 5000])
 def test_what_was_undone_can_be_launched_again_at_once(inline_rows: int, settings: Settings) -> None:
     settings.SENDING_INLINE_ROWS = inline_rows
@@ -236,7 +250,7 @@ def test_once_the_delay_is_over_it_is_too_late() -> None:
 
 def test_once_a_worker_has_begun_it_is_too_late() -> None:
     attempt = held()
-    MailingAttempt.objects.start()
+    MailingAttempt.objects.update(status="running", started_at=timezone.now())
     with pytest.raises(NotNow, match="The first letters have left"):
         undone(attempt)
 

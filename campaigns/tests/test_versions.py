@@ -280,11 +280,11 @@ def test_of_two_that_save_at_the_same_moment_one_is_told(
     both_have_read = Barrier(2)
     save, waits = versions.save, [True, True]
 
-    def when_both_have_read(obj: Any, columns: Any) -> None:
+    def when_both_have_read(obj: Any, columns: Any, **options: Any) -> None:
         if waits:
             waits.pop()
             both_have_read.wait(10)
-        save(obj, columns)
+        save(obj, columns, **options)
 
     monkeypatch.setattr(versions, "save", when_both_have_read)
 

@@ -24,6 +24,7 @@ from campaigns import lifecycle
 from campaigns.models import Mailing, MailingAttempt, MailingLog, Message, Recipient
 from campaigns.sending.ledger.audience import expand, owners
 from campaigns.sending.queue import jobs
+from campaigns.sending.queue.worker import QUEUES
 
 NAME = "autosend"
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,7 +144,8 @@ def _wait_until_ready(workers: list[Worker], logs: list[Path]) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and _all_run(workers):
             cursor.execute("SELECT count(*) FROM procrastinate_workers")
-            if cursor.fetchone() == (len(workers),):
+            # One for each queue that it takes jobs from.
+            if cursor.fetchone() == (len(QUEUES) * len(workers),):
                 time.sleep(0.5)
                 return
             time.sleep(0.05)

@@ -1,4 +1,5 @@
-"""How fast recipients come in, beside the limit and the usual ways: python3 scripts/bench/recipients.py [--quick]
+"""How fast recipients come in and go out, beside the limit and the usual ways, and their list:
+python3 scripts/bench/recipients.py [--quick]
 
 Makes the environment first, and starts a PostgreSQL of its own. Runs on any Python from 3.8 on.
 """

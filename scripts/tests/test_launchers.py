@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ NAMES = ("manage", *COMMANDS)
 FAKE_PYTHON = '#!/bin/sh\nprintf "%s\\n" "$@" > "$RECORD"\nexit 3\n'
 # What PowerShell 5, which Windows has by itself, does not know.
 TOO_NEW = re.compile(r"&&|\|\||\?\?|\?\.|\s\?\s")
+
+# Debian keeps it out of the path.
+WINE = shutil.which("wine64", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/lib/wine"]))
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="These are for Unix.")
 
@@ -81,7 +85,8 @@ def test_a_batch_file_is_sound(name: str) -> None:
     text = (SCRIPTS / f"{name}.bat").read_text()
     lines = text.splitlines()
     assert lines[0] == "@echo off"
-    assert lines[-1].startswith("exit /b ")
+    # Either ends with a status, or hands over to the one that does.
+    assert lines[-1].startswith(("exit /b ", '"%~dp0manage.bat" '))
     for line in lines:
         assert line.count("(") == line.count(")"), line
         assert line.count('"') % 2 == 0, line
@@ -89,6 +94,57 @@ def test_a_batch_file_is_sound(name: str) -> None:
     assert set(re.findall(r"goto (\w+)", text)) == labels
     # What a shell would understand, and cmd would not.
     assert not re.search(r"\$|/dev/null|\bfi\b|\bthen\b|`", text)
+
+
+@pytest.fixture(scope="module")
+def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Windows' own programs, in an installation that lasts as long as this module's tests."""
+    if not WINE:
+        pytest.skip("wine64 is not installed (Debian: wine64).")
+    home = tmp_path_factory.mktemp("wine")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WINEPREFIX", str(home))
+        environment.setenv("WINEDEBUG", "-all")
+        server = Path(WINE).with_name("wineserver")
+        # It would end between two calls, and take seconds to come back.
+        subprocess.run([server, "--persistent=60"], check=True)
+        # What stays behind of it would keep a pipe open.
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        subprocess.run([WINE, "wineboot", "--init"], **quiet, check=True, timeout=300)
+        yield home / "drive_c/windows/system32"
+        subprocess.run([server, "--kill"], check=False)
+
+
+def windows(path: Path) -> str:
+    return f"Z:{path}".replace("/", "\\")
+
+
+def install(program: Path, project: Path) -> None:
+    """Have the project's Python be that program."""
+    (project / ".venv/Scripts").mkdir()
+    shutil.copy(program, project / ".venv/Scripts/python.exe")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_batch_file_calls_its_command_from_anywhere(name: str, project: Path, wine: Path, tmp_path: Path) -> None:
+    install(project / ".venv/bin/python", project)
+    script = windows(project / f"scripts/{name}.bat")
+    done, arguments = call(WINE, "cmd", "/c", "call", script, "--some", "two words", cwd=tmp_path)
+    assert arguments == [windows(project / "scripts/../manage.py"), COMMANDS[name], "--some", "two words"], done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_batch_file_ends_as_its_command_does(name: str, project: Path, wine: Path, tmp_path: Path) -> None:
+    # Of a program of Unix wine tells no status. This one of Windows has a status of its own for what it can not do.
+    install(wine / "robocopy.exe", project)
+    done, _ = call(WINE, "cmd", "/c", windows(project / f"scripts/{name}.bat"), cwd=tmp_path)
+    assert done.returncode == 16, done.stderr
+
+
+def test_without_an_environment_a_batch_file_says_what_to_do(project: Path, wine: Path, tmp_path: Path) -> None:
+    done, _ = call(WINE, "cmd", "/c", windows(project / "scripts/run_worker.bat"), cwd=tmp_path)
+    assert done.returncode == 127
+    assert "run py scripts\\quickstart.py once" in done.stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

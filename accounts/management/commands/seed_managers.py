@@ -47,17 +47,29 @@ class Command(BaseCommand):
         )
         parser.add_argument("--full-name", help="name to set, also for an account that exists; with one --email only")
         parser.add_argument(
+            "--roles", action="store_true", help="bring the roles up to date and make no account, as after an upgrade"
+        )
+        parser.add_argument(
             "--json", action="store_true", help="print one line of JSON: role, email and the password set, or null"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        emails = _valid_emails(options["emails"] or [DEFAULT_EMAIL])
+        emails = _valid_emails(_named(options))
         if options["full_name"] and len(emails) > 1:
             raise CommandError(_("--full-name names one person: give it with one --email."))
         with transaction.atomic():
             manager = _manager_role()
             seeded = [_seed(email, manager, options["password"], options["full_name"]) for email in emails]
         self.stdout.write(_as_json(seeded) if options["json"] else _as_lines(seeded, options["password"]))
+
+
+def _named(options: dict[str, Any]) -> list[str]:
+    """Whose accounts are meant."""
+    if not options["roles"]:
+        return options["emails"] or [DEFAULT_EMAIL]
+    if options["emails"] or options["password"] or options["full_name"]:
+        raise CommandError(_("--roles makes no account: give it alone, or with --json."))
+    return []
 
 
 def _valid_emails(emails: list[str]) -> list[str]:

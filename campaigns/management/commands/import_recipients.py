@@ -16,8 +16,9 @@ from backoffice import log_files
 from backoffice.correlation import correlated, new_id
 from campaigns.imports import work
 from campaigns.imports.errors import ImportRefused
+from campaigns.imports.lists import Into
 from campaigns.models import ImportJob
-from campaigns.models.import_job import COUNTERS, Mode
+from campaigns.models.import_job import BESIDE, COUNTERS, Mode
 
 
 class Command(BaseCommand):
@@ -30,17 +31,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the file; its first line names the columns")
         parser.add_argument("--owner", required=True, metavar="EMAIL", help="the login of whose recipients they become")
+        parser.add_argument(
+            "--list", default="", metavar="NAME", help="put them into this list of the owner's, or a new one"
+        )
+        parser.add_argument("--take-out", action="store_true", help="take out of the list whoever is not in the file")
         parser.add_argument("--mode", choices=Mode.values, default=Mode.ADD_AND_UPDATE, help="what may be written")
         parser.add_argument("--dry-run", action="store_true", help="tell what would come of it, and write nothing")
         parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["take_out"] and not options["list"]:
+            raise CommandError(_("--take-out needs --list."), returncode=2)
         log_files.write("app")
         request_id = new_id()
         with correlated(request_id):
             try:
                 job = self._receive(options["file"], _owner(options["owner"]), request_id)
-                self._import(job, options["mode"], dry_run=options["dry_run"])
+                into = Into(new=options["list"], takes_out=options["take_out"])
+                self._import(job, options["mode"], into, dry_run=options["dry_run"])
             except ImportRefused as error:
                 raise CommandError(str(error), returncode=2) from error
         self._tell(job, as_json=options["json"], dry_run=options["dry_run"])
@@ -54,15 +62,15 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}", returncode=2) from error
 
-    def _import(self, job: ImportJob, mode: str, *, dry_run: bool) -> None:
+    def _import(self, job: ImportJob, mode: str, into: Into, *, dry_run: bool) -> None:
         if dry_run:
             try:
-                work.choose(job, job.mapping, mode)
+                work.choose(job, job.mapping, mode, into)
                 _carried_out(job, _("Checking"))
             finally:
                 ImportJob.objects.filter(pk=job.pk).delete()
         else:
-            work.confirm_unseen(job, mode)
+            work.confirm_unseen(job, mode, into)
             _carried_out(job, _("Importing"))
 
     def _tell(self, job: ImportJob, *, as_json: bool, dry_run: bool) -> None:
@@ -70,7 +78,7 @@ class Command(BaseCommand):
             self.stderr.write(problem)
         if job.refused > len(job.problems):
             self.stderr.write(_("… and %s more.") % (job.refused - len(job.problems)))
-        figures = {name: getattr(job, name) for name in ("total", *COUNTERS)}
+        figures = {name: getattr(job, name) for name in ("total", *COUNTERS, *BESIDE)}
         if as_json:
             self.stdout.write(json.dumps(figures))
             return

@@ -12,12 +12,13 @@ from accounts.models import User
 from accounts.roles import OPERATOR, role
 from campaigns.imports import work
 from campaigns.imports.errors import ImportRefused
-from campaigns.models import ImportJob, Mailing, Message, Recipient
+from campaigns.models import ImportJob, Mailing, Message, Recipient, RecipientList, Suppression
 from campaigns.models.import_job import Mode
 
 OPERATORS = (("olga@example.com", "Olga Operator", "en"), ("oscar@example.com", "Oscar Operator", "en"))
 ADMIN = ("admin@example.com", "Ada Admin", "en")
 
+NEWS = "News for {{ full_name }}"
 SUBJECT = 'Welcome, {{ full_name|default:"friend" }}'
 BODY = """\
 Dear {{ full_name|default:"friend" }},
@@ -45,8 +46,8 @@ BODY_HTML = """\
 
 class Command(BaseCommand):
     help = (
-        "Make demonstration data: a superuser, two operators, recipients, messages and mailings. Run it as often as "
-        "you like: what is there stays as it is. Passwords of new users are made up and printed once."
+        "Make demonstration data: a superuser, two operators, recipients, lists, messages and mailings. Run it as "
+        "often as you like: what is there stays as it is. Passwords of new users are made up and printed once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -62,6 +63,7 @@ class Command(BaseCommand):
         for operator in (olga, oscar):
             operator.groups.add(role(OPERATOR))
         mailing = self._welcome(olga, options["recipients"])
+        self._newsletter(olga)
         self._reminder(oscar)
         self._report([admin_login, olga_login, oscar_login], mailing, as_json=options["json"])
 
@@ -100,6 +102,24 @@ class Command(BaseCommand):
         if wrong := [job.reason] if job.reason else job.problems:
             raise CommandError(f"{file} can not be imported: {wrong[0]}")
         return owner.recipients.all()
+
+    def _newsletter(self, owner: User) -> None:
+        """A mailing to a list without another, one address of which gets no mail."""
+        people = self._recipients(owner, 21)
+        readers = self._list(owner, "Readers", people)
+        partners = self._list(owner, "Partners", people.filter(email__contains="friend1"))
+        message = Message.objects.filter(owner=owner, subject=NEWS).first() or Message.objects.create(
+            owner=owner, subject=NEWS, body="Hello {{ full_name }},\n\nhere is the news.\n"
+        )
+        mailing, _created = Mailing.objects.get_or_create(owner=owner, name="Newsletter", defaults={"message": message})
+        mailing.lists.add(readers)
+        mailing.excluded_lists.add(partners)
+        Suppression.objects.enter([people.latest("pk").email], owner, Suppression.Reason.UNSUBSCRIBED, "A reply")
+
+    def _list(self, owner: User, name: str, people: QuerySet[Recipient]) -> RecipientList:
+        made, _created = RecipientList.objects.get_or_create(owner=owner, name=name)
+        made.add_members(people)
+        return made
 
     def _reminder(self, owner: User) -> None:
         subject = "Your monthly reminder, {{ full_name }}"

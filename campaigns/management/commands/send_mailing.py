@@ -40,11 +40,11 @@ class Command(BaseCommand):
         if delivered and not delivery.succeeded([attempt]):
             raise SystemExit(1)
 
-    def _launch(self, pk: int, **options: bool) -> Any:
+    def _launch(self, pk: int, *, dry_run: bool, new_only: bool) -> Any:
         mailing = Mailing.objects.select_related("message", "owner").filter(pk=pk).first()
         if not mailing:
             raise CommandError(_("There is no mailing %s.") % pk, returncode=2)
         try:
-            return lifecycle.launch(mailing, None, **options)
+            return lifecycle.launch(mailing, None, dry_run=dry_run, new_only=new_only)
         except lifecycle.LifecycleError as error:
             raise CommandError(str(error), returncode=2) from error

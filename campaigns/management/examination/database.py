@@ -7,13 +7,15 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
+from accounts import roles
 from backoffice import health
 from backoffice.health import DEGRADED, FAILED, OK, Finding
 from campaigns.models import SendingStop
 
-OLDEST = 14
 FULL_PERCENT = 80
 CLOCKS_APART_SECONDS = 5
+# Of the permissions that a role lacks: before it was ever made, that is dozens.
+NAMES_SHOWN = 3
 
 
 def findings() -> Iterator[Finding]:
@@ -27,6 +29,7 @@ def findings() -> Iterator[Finding]:
             yield health.scheduler()
             yield from health.work()
             yield _sending()
+            yield _roles()
     except DatabaseError as error:
         yield Finding("database", FAILED, f"{_first_line(error)}. Look at the DB_ variables.")
 
@@ -39,8 +42,6 @@ def _version() -> Finding:
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         version = str(cursor.fetchone()[0]).split()[0]
-    if connection.pg_version < OLDEST * 10_000:  # type: ignore[attr-defined]
-        return Finding("database", FAILED, f"PostgreSQL {version} is too old: {OLDEST} or newer is needed.")
     return Finding("database", OK, f"PostgreSQL {version} answers.")
 
 
@@ -70,3 +71,15 @@ def _sending() -> Finding:
     if stop := SendingStop.objects.in_force():
         return Finding("sending", DEGRADED, f"{stop} A manager may resume it on the dashboard.")
     return Finding("sending", OK, "Nothing holds it.")
+
+
+def _roles() -> Finding:
+    if lacking := roles.lacking():
+        names = "; ".join(f"{name}: {_some(sorted(permissions))}" for name, permissions in lacking.items())
+        return Finding("roles", FAILED, f"They lack permissions: run manage.py seed_managers --roles. {names}.")
+    return Finding("roles", OK, "They have the permissions of this version.")
+
+
+def _some(names: list[str]) -> str:
+    shown, more = names[:NAMES_SHOWN], len(names) - NAMES_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

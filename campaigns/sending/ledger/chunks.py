@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from campaigns.models import Chunk, MailingLog
 from campaigns.models.attempt import Status as AttemptStatus
 from campaigns.models.log import Status
+from campaigns.sending.ledger import passed_over
 from campaigns.sending.ledger.cursors import prepared
 from campaigns.sending.ledger.entries import Entries, Settlement, write
 from campaigns.sending.ledger.lease import Lease
@@ -20,11 +21,11 @@ from campaigns.sending.letters.composer import Addressee
 
 
 class Ready(NamedTuple):
-    """A row to deliver: to whom, how often it was tried, and whether the recipient still exists."""
+    """A row to deliver: to whom, how often it was tried, and the reason why it can not be any more, if there is one."""
 
     to: Addressee
     tries: int
-    exists: bool
+    skipped_for: str
 
 
 class Closed(NamedTuple):
@@ -96,18 +97,24 @@ def ready(lease: Lease) -> list[Ready]:
     """The rows to deliver now."""
     with prepared() as cursor:
         which = {"attempt": lease.attempt, "first": lease.first, "last": lease.last}
-        cursor.execute(_READY, which, prepare=True, binary=True)
-        return [
-            Ready(Addressee(row, email, full_name, comment, json.loads(attributes)), tries, exists)
-            for row, email, tries, exists, full_name, comment, attributes in cursor
-        ]
+        cursor.execute(_READY, which, binary=True)
+        rows = cursor.fetchall()
+    # Read together: one by one they took as long as all the rest (4 µs a row).
+    attributes = json.loads(f"[{','.join(row[-1] for row in rows)}]")
+    return [
+        Ready(Addressee(row, email, full_name, comment, own), tries, skipped_for)
+        for (row, email, tries, skipped_for, full_name, comment, _json), own in zip(rows, attributes, strict=True)
+    ]
 
 
 _READY = f"""
-SELECT l.id, l.email, l.tries, r.id IS NOT NULL,
+SELECT l.id, l.email, l.tries,
+       CASE WHEN s.reason IS NOT NULL THEN {passed_over.suppressed("s")}
+            WHEN r.id IS NULL THEN 'The recipient has been deleted.' ELSE '' END,
        coalesce(r.full_name, ''), coalesce(r.comment, ''),
        CASE WHEN jsonb_typeof(r.attributes) = 'object' THEN r.attributes::text ELSE '{{}}' END
 FROM campaigns_mailinglog l LEFT JOIN campaigns_recipient r ON r.id = l.recipient_id
+LEFT JOIN campaigns_suppression s ON lower(s.email) = lower(l.email)
 WHERE l.id BETWEEN %(first)s AND %(last)s AND l.attempt_id + 0 = %(attempt)s
   AND (l.status = {Status.PENDING} OR l.status = {Status.DEFERRED} AND l.retry_at <= now())
 ORDER BY l.id

@@ -85,7 +85,8 @@ def _quoted(text: str) -> str:
 _ATTENTION = ", ".join(str(int(status)) for status in MailingLog.ATTENTION)
 
 # The counters move by what really changed, so writing the same settlement twice counts it once. Chunks and
-# attempts are locked in the order of their ids: writers of several could otherwise wait for each other.
+# attempts are locked in the order of their ids: writers of several could otherwise wait for each other. By IS NULL the
+# one plan could walk through the index of all open chunks.
 _WRITE = f"""
 WITH held AS (
     SELECT l.position, c.id, c.attempt_id, l.in_flight, l.marks, {Chunk.NO_MORE} <> ALL(c.in_flight) AS open
@@ -93,7 +94,7 @@ WITH held AS (
     JOIN unnest(%(chunks)s::bigint[], %(numbers)s::bigint[], %(in_flight)s::text[], %(marks)s::text[])
          WITH ORDINALITY AS l(id, number, in_flight, marks, position)
       ON l.id = c.id AND l.number = c.lease
-    WHERE c.closed_at IS NULL ORDER BY c.id FOR NO KEY UPDATE OF c
+    WHERE num_nulls(c.closed_at) = 1 ORDER BY c.id FOR NO KEY UPDATE OF c
 ), allowed AS (
     SELECT h.position, h.id, h.in_flight, h.marks,
            h.open AND a.status = 'running' AND (m.end_at IS NULL OR m.end_at > now()) AS granted

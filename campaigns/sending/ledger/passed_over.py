@@ -1,7 +1,9 @@
 """Whom of an audience an attempt passes over, as conditions in SQL.
 
-Their arguments are SQL, too: the attempts and owners arrays of ids, and the mailing an id.
+Their arguments are SQL, too: the attempts and owners arrays of ids.
 """
+
+from campaigns.audience import Audience
 
 
 def known(recipient: str, attempts: str) -> str:
@@ -13,7 +15,7 @@ def known(recipient: str, attempts: str) -> str:
         WHERE past.attempt_id = ANY({attempts}::bigint[]) AND past.recipient_id = {recipient} OFFSET 0)"""
 
 
-def repeated(recipient: str, mailing: str, owners: str, attempts: str) -> str:
+def repeated(recipient: str, audience: Audience, owners: str, attempts: str) -> str:
     """Another of the owners' recipients gets the letter at the same address; `recipient` names a row of the table.
 
     An owner has an address once. Of several owners' recipients the one with the smallest id gets the letter, unless
@@ -23,8 +25,11 @@ def repeated(recipient: str, mailing: str, owners: str, attempts: str) -> str:
                SELECT 1 FROM campaigns_recipient other
                WHERE other.owner_id = ANY(array_remove({owners}::bigint[], {recipient}.owner_id))
                  AND lower(other.email) = lower({recipient}.email)
-                 AND (other.id < {recipient}.id AND EXISTS (
-                          SELECT 1 FROM campaigns_mailing_recipients too
-                          WHERE too.mailing_id = {mailing} AND too.recipient_id = other.id)
+                 AND (other.id < {recipient}.id AND {audience.has("other.id")}
                       OR {known("other.id", attempts)})
            )"""
+
+
+def suppressed(suppression: str) -> str:
+    """Why no mail goes to the address of that row of the suppressions."""
+    return f"'This address is suppressed (' || {suppression}.reason || ').'"

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Value
+from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -119,4 +119,11 @@ def confirm(attempt: int, detail: str) -> int:
         transaction.set_rollback(True)
         return 0
     ended.judge()
+    _note_sent(ended.get())
     return count
+
+
+def _note_sent(ended: MailingAttempt) -> None:
+    # The letters left before the attempt ended. Greatest passes over what is NULL.
+    latest = Greatest("last_sent_at", Value(ended.finished_at))
+    Mailing.objects.filter(pk=ended.mailing_id).update(last_sent_at=latest)

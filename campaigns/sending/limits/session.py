@@ -22,12 +22,15 @@ SERVER_SIDE = {
     "synchronous_commit": "off",
 }
 
+# What Django's own cursors need; it switches prepared statements off, too.
+DJANGOS = ("cursor_factory", "context", "prepare_threshold")
+
 
 @asynccontextmanager
 async def session(name: str) -> AsyncIterator[Session]:
     """A new session in autocommit, named so in pg_stat_activity. Raises psycopg.Error."""
     given = connection.get_connection_params()
-    params = {key: value for key, value in given.items() if key not in ("cursor_factory", "context")}
+    params = {key: value for key, value in given.items() if key not in DJANGOS}
     params |= {**KEEPALIVE, "application_name": name}
     async with await psycopg.AsyncConnection.connect(autocommit=True, **params) as opened:
         for option, value in SERVER_SIDE.items():

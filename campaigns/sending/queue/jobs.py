@@ -77,7 +77,7 @@ async def _expand(engine: Engine, attempt: int, request_id: str, user_email: str
     caller = {"request_id": request_id, "user_email": user_email}
     mailing = await engine.expander.call(_mailing_of, attempt)
     with working(mailing=mailing):
-        among = await engine.expander.call(audience.owners, mailing)
+        among = await engine.expander.call(audience.owners, attempt)
         while await engine.expander.call(_expand_next, attempt, among, **caller):
             if engine.draining:
                 await expansion_job(attempt).defer_async(attempt=attempt, **caller)

@@ -24,7 +24,7 @@ from campaigns.sending.queue.sweep import Sweep
 logger = logging.getLogger(__name__)
 
 # What a worker takes jobs from, and how many at a time. An import runs in a process of its own, one for each worker.
-QUEUES = {QUEUE: CONCURRENCY, "imports": 1}
+QUEUES = {QUEUE: CONCURRENCY, "imports": 1, "bulk": 1}
 
 
 def run(until: Callable[[], bool] | None = None) -> None:

@@ -72,12 +72,15 @@ def quiet_end(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def visit(browser: "Browser", live_server: LiveServer, quiet_end: None) -> Iterator[Visit]:
-    """Opens a window of its own for a person, who is logged in, or for a stranger. Nothing may complain in any."""
+    """Opens a window of its own for a person, who is logged in, or for a stranger. Nothing may complain in any.
+
+    But where something is to be refused, `refused=True`: the browser complains of that.
+    """
     from campaigns.tests.browser.complaints import Complaints
 
     complaints, contexts = Complaints(), []
 
-    def window(user: User | None = None, **options: Any) -> "Page":
+    def window(user: User | None = None, *, refused: bool = False, **options: Any) -> "Page":
         usual = {"base_url": live_server.url, "viewport": DESKTOP, "locale": "en-GB", "reduced_motion": "reduce"}
         context = browser.new_context(**usual | options)
         context.set_default_timeout(20_000)
@@ -85,7 +88,8 @@ def visit(browser: "Browser", live_server: LiveServer, quiet_end: None) -> Itera
         if user:
             context.add_cookies([_session(user, live_server.url)])
         page = context.new_page()
-        complaints.listen(page)
+        if not refused:
+            complaints.listen(page)
         return page
 
     yield window

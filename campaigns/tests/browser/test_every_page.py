@@ -35,7 +35,8 @@ def test_the_pages_of_an_operator(visit: Visit, olga: User) -> None:
     attempt = lifecycle.launch(mailing, olga)
     wait_until(lambda: not MailingAttempt.objects.unfinished().exists())
     page = visit(olga)
-    assert wrong_with(page, ["/admin/", *lists(), *pages_of(mailing), *pages_of_what_happened(attempt)]) == ""
+    some = reverse("admin:campaigns_recipientlist_change", args=[factories.recipient_list(olga).pk])
+    assert wrong_with(page, ["/admin/", some, *lists(), *pages_of(mailing), *pages_of_what_happened(attempt)]) == ""
 
 
 def test_the_page_of_a_stranger(visit: Visit) -> None:
@@ -44,7 +45,8 @@ def test_the_page_of_a_stranger(visit: Visit) -> None:
 
 def lists() -> list[str]:
     """Empty or not, and what begins there."""
-    found = [reverse(f"admin:campaigns_{noun}_{page}") for noun in NOUNS for page in ("changelist", "add")]
+    nouns = (*NOUNS, "recipientlist", "suppression")
+    found = [reverse(f"admin:campaigns_{noun}_{page}") for noun in nouns for page in ("changelist", "add")]
     return [*found, *(f"{address}?q=nobody" for address in found[::2]), reverse("admin:campaigns_recipient_import")]
 
 

@@ -46,8 +46,6 @@ def test_pictures_of_the_main_pages(visit: Visit, mailing: Mailing, sink: MailSe
     both(page, "mailing")
     pages.go(page, pages.ADMIN)
     both(page, "dashboard")
-    pages.go(page, "/mailings/stats/")
-    both(page, "statistics")
 
 
 def both(page: Page, name: str) -> None:

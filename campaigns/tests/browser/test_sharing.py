@@ -22,3 +22,16 @@ def test_a_colleague_sees_a_mailing_while_it_is_shared(visit: Visit, olga: User)
     pages.revoke(owners, mailing)
     # Asked beside the page, where a 404 is no complaint.
     assert theirs.request.get(theirs.url).status == 404
+
+
+def test_a_dialog_whose_share_was_revoked_leads_to_a_page_that_says_so(visit: Visit, olga: User) -> None:
+    mailing, colleague = factories.mailing(olga), factories.user("operator")
+    factories.share(mailing, "send", to=colleague)
+    page = pages.open_mailing(visit(colleague, refused=True), mailing)
+    pages.button(page, "Send now").click()
+    send = pages.dialog(page).get_by_role("button", name="Send now")
+    expect(send).to_be_visible()
+    mailing.user_shares.all().delete()
+    send.click()
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+    assert not mailing.attempts.exists()

@@ -8,6 +8,7 @@
 | killed while the audience is written | test_failpoints |
 | killed at random moments | test_workers; for as long as wanted: scripts/bench/chaos.py |
 | SIGTERM drains; SIGSTOP past the lease, then SIGCONT; two workers; two on one chunk | test_workers |
+| one of three hosts cut off from the network, and back again; the leading scheduler's host | test_hosts |
 | mail server slower than the lease; mail server killed | test_mail_server |
 | PostgreSQL restarted at once; sessions ended in a loop; PostgreSQL away for longer than the lease | test_database |
 | two schedulers and cron; the leading scheduler killed | test_schedulers |

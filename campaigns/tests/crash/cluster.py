@@ -18,6 +18,7 @@ from django.db import connection
 from backoffice import embedded
 from backoffice.embedded import postgresql
 from backoffice.embedded.directory import sole_use
+from backoffice.embedded.processes import HOST
 
 PATIENCE_SECONDS = 30
 NAMES = {"DB_HOST": "HOST", "DB_PORT": "PORT", "DB_NAME": "NAME", "DB_USER": "USER", "DB_PASSWORD": "PASSWORD"}
@@ -66,6 +67,23 @@ class Cluster:
         """What `pg_ctl restart -m immediate` does."""
         with self.away():
             pass
+
+    @contextmanager
+    def reached_at(self, address: str, network: str) -> Iterator[None]:
+        """Serve also the machines of a network, at that address of this thread's, during the block; down before and
+        after it."""
+        command, addresses, access = self._command, self.addresses, self._data / "pg_hba.conf"
+        rules = access.read_text()
+        access.write_text(f"{rules}host all all {network} trust\n")
+        self._command = [part.replace(HOST, f"{HOST},{address}") for part in command]
+        self.addresses = addresses | {"DB_HOST": address}
+        try:
+            self.start()
+            yield
+        finally:
+            self.stop()
+            access.write_text(rules)
+            self._command, self.addresses = command, addresses
 
     @contextmanager
     def used(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """A PostgreSQL and a rig for the tests, and which of those that want one run.
 
-Each takes some seconds, so a run of many takes a dozen at random: CRASH=all runs every one, CRASH_SEED=N those that
-were chosen by N, which a run tells beside those that it left out.
+Each takes some seconds, so a run of many takes those with hosts and a dozen others at random: CRASH=all runs every one,
+CRASH_SEED=N those that were chosen by N, which a run tells beside those that it left out.
 """
 
 import os
@@ -17,8 +17,10 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 
 from campaigns.tests.crash import cluster as clusters
+from campaigns.tests.crash import network
 from campaigns.tests.crash import rig as rigs
 from campaigns.tests.crash.cluster import Cluster
+from campaigns.tests.crash.network import Host
 from campaigns.tests.crash.rig import Rig
 
 A_DOZEN = 12
@@ -30,7 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Processes that share a run must choose alike.
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex()
     seed = os.environ.setdefault("CRASH_SEED", str(int(run, 16) % 10**6))
-    slow = [item for item in items if "cluster" in getattr(item, "fixturenames", ())]
+    wanted = [(item, getattr(item, "fixturenames", ())) for item in items]
+    slow = [item for item, fixtures in wanted if "cluster" in fixtures and "hosts" not in fixtures]
     if os.environ.get("CRASH") == "all" or len(slow) <= A_DOZEN:
         return
     chosen = random.Random(seed).sample(slow, A_DOZEN)  # noqa: S311 - nobody must not guess it
@@ -55,6 +58,16 @@ def cluster(_cluster: Cluster, django_db_blocker: DjangoDbBlocker) -> Iterator[C
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
         yield _cluster
+
+
+@pytest.fixture
+def hosts(cluster: Cluster) -> Iterator[list[Host]]:
+    """Three machines, which reach PostgreSQL and the mail server by a network."""
+    if reason := network.refusal():
+        pytest.skip(reason)
+    there = cluster.reached_at(network.SERVERS, network.RANGE)
+    with cluster.away(), network.own_network(), there, network.hosts(3) as machines:
+        yield machines
 
 
 @pytest.fixture

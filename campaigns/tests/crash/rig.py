@@ -4,14 +4,14 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from backoffice.embedded.processes import HOST, free_port
+from backoffice.embedded.processes import free_port
 from campaigns import lifecycle
 from campaigns.models import MailingAttempt
 from campaigns.tests import factories
@@ -40,21 +40,22 @@ class Rig:
 
         A letter takes it so many seconds; it puts an address off until it has known it for `greylisting` seconds.
         """
-        arguments = map(str, (self._journal, self._port, seconds, greylisting))
+        arguments = map(str, (self._journal, self._address, self._port, seconds, greylisting))
         process = self._start("-m", "campaigns.tests.crash.sink", *arguments)
         wait_until(self._is_answered, self.logs)
         return process
 
-    def worker(self, **environment: str) -> Process:
-        return self.command("run_worker", **environment)
+    def worker(self, on: Sequence[str] = (), **environment: str) -> Process:
+        return self.command("run_worker", on=on, **environment)
 
-    def scheduler(self) -> Process:
+    def scheduler(self, on: Sequence[str] = ()) -> Process:
         """Start a clock that looks each second."""
-        return self.command("run_scheduler", "--interval", EACH_SECOND, LOG_LEVEL="INFO")
+        return self.command("run_scheduler", "--interval", EACH_SECOND, on=on, LOG_LEVEL="INFO")
 
-    def command(self, *arguments: str, **environment: str) -> Process:
-        """Start a command of manage.py."""
-        return self._start("manage.py", *arguments, "--skip-checks", **environment)  # which take 0.4 s of processor
+    def command(self, *arguments: str, on: Sequence[str] = (), **environment: str) -> Process:
+        """Start a command of manage.py; `on` comes before it and has it run somewhere else."""
+        # The checks take 0.4 s of processor.
+        return self._start("manage.py", *arguments, "--skip-checks", on=on, **environment)
 
     def taken(self) -> list[str]:
         """The addresses whose mail the server took, in order."""
@@ -79,9 +80,14 @@ class Rig:
         for process in self._processes:
             process.kill()
 
-    def _start(self, *arguments: str, **environment: str) -> Process:
+    @property
+    def _address(self) -> str:
+        """The mail server's, which is beside PostgreSQL."""
+        return self.cluster.addresses["DB_HOST"]
+
+    def _start(self, *arguments: str, on: Sequence[str] = (), **environment: str) -> Process:
         log = self._folder / f"{len(self._processes)}.log"
-        process = Process([sys.executable, *arguments], self._environment() | environment, log)
+        process = Process([*on, sys.executable, *arguments], self._environment() | environment, log)
         self._processes.append(process)
         return process
 
@@ -96,7 +102,7 @@ class Rig:
             "LOG_LEVEL": "WARNING",
             "REDIS_URL": "",
             "EMAIL_BACKEND": settings.SMTP_BACKEND,
-            "SMTP_HOST": HOST,
+            "SMTP_HOST": self._address,
             "SMTP_PORT": str(self._port),
             "SMTP_USE_TLS": "False",
             "SMTP_USE_SSL": "False",
@@ -107,7 +113,7 @@ class Rig:
         }
 
     def _is_answered(self) -> bool:
-        with suppress(OSError), socket.create_connection((HOST, self._port), timeout=1):
+        with suppress(OSError), socket.create_connection((self._address, self._port), timeout=1):
             return True
         return False
 

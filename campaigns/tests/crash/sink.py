@@ -1,7 +1,7 @@
 """A mail server as a process of its own: it has each address on disk before it says 250.
 
-python -m campaigns.tests.crash.sink JOURNAL PORT SECONDS GREYLISTING runs until it is ended. A letter takes it so many
-seconds, and an address is put off until it has been known for so many (0: it takes all at once).
+python -m campaigns.tests.crash.sink JOURNAL ADDRESS PORT SECONDS GREYLISTING runs until it is ended. A letter takes it
+so many seconds, and a recipient is put off until known for so many (0: it takes all at once).
 """
 
 # ruff: noqa: N802 - aiosmtpd finds its handlers by these names
@@ -43,10 +43,11 @@ class Sink:
         return "250 OK"
 
 
-async def serve(sink: Sink, port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(sink), "127.0.0.1", port)
+async def serve(sink: Sink, address: str, port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(sink), address, port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Sink(sys.argv[1], float(sys.argv[3]), float(sys.argv[4])), int(sys.argv[2])))
+    journal, address, port, seconds, greylisting = sys.argv[1:]
+    asyncio.run(serve(Sink(journal, float(seconds), float(greylisting)), address, int(port)))

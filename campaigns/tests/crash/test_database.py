@@ -42,12 +42,15 @@ def test_it_is_away_for_longer_than_a_dead_worker(rig: Rig) -> None:
 def test_a_worker_that_starts_as_it_comes_back_leaves_the_others_their_jobs(bare_rig: Rig) -> None:
     # Slow enough for the letters to take longer than a worker may be silent.
     bare_rig.sink(seconds=0.2)
-    attempt = launched(700)
-    workers = [bare_rig.worker(), bare_rig.worker()]
+    attempt = launched(1_000)
+    # On a busy machine the living need more than half of the usual time to find the database again.
+    silence = 2 * STALLED_SECONDS
+    lease = {"STALLED_WORKER_SECONDS": str(silence)}
+    workers = [bare_rig.worker(**lease), bare_rig.worker(**lease)]
     bare_rig.wait_for(100)
     with bare_rig.cluster.away():
-        workers.append(bare_rig.worker())
-        time.sleep(STALLED_SECONDS + 3)
+        workers.append(bare_rig.worker(**lease))
+        time.sleep(silence + 3)
     bare_rig.wait_for_end(attempt)
     assert [worker.end() for worker in workers] == [0, 0, 0]
     bare_rig.reconcile(attempt)

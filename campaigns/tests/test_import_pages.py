@@ -1,4 +1,4 @@
-"""Recipients from files and to files, through the pages of the admin."""
+"""Recipients from files, through the pages of the admin."""
 
 import csv
 from io import BytesIO, StringIO
@@ -13,15 +13,14 @@ from pytest_django import Settings
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
-from campaigns.models import ImportJob
+from campaigns.models import ImportJob, RecipientList, Suppression
 from campaigns.tests import factories
-from campaigns.tests.importing import FILES, imported, stored
+from campaigns.tests.importing import FILES, stored
 from campaigns.tests.scene import logged_in, sentences
 
 pytestmark = pytest.mark.django_db
 
 IMPORT = "/admin/campaigns/recipient/import/"
-EXPORT = "/admin/campaigns/recipient/export/"
 CSV, XLSX = "0", "1"
 
 
@@ -78,16 +77,6 @@ def sheet(*rows: tuple[Any, ...]) -> bytes:
         book.active.append(row)
     book.save(file)
     return file.getvalue()
-
-
-def export(client: Client, query: str = "", kind: str = CSV) -> bytes:
-    response = client.post(f"{EXPORT}{query}", {"format": kind, "resource": ""})
-    assert "attachment" in response.headers["Content-Disposition"]
-    return bytes(response.content)
-
-
-def rows(content: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(StringIO(content.decode())))
 
 
 def told(page: Any) -> str:
@@ -218,10 +207,126 @@ def test_what_was_confirmed_is_imported_once(operator: User, client: Client) -> 
     assert stored(operator) == []
 
 
+# Encoding and delimiter
+
+
+def test_a_file_is_read_anew_as_the_person_says(operator: User, client: Client) -> None:
+    job = factories.import_job(operator, "email|имя\nanna@example.com|Анна\n".encode("cp1251"))
+    ImportJob.objects.filter(pk=job.pk).update(layout={**job.layout, "encoding": "cp1252", "delimiter": ","})
+    page = told(page_of(client, job))
+    assert '<option value="cp1252" selected>' in page
+    assert '<option value="," selected>' in page
+    post(client, "read", job, encoding="cp1251", delimiter="|")
+    page = told(page_of(client, job))
+    assert "Анна" in page
+    job.refresh_from_db()
+    assert (job.headers, job.mapping) == (["email", "имя"], ["email", "full_name"])
+
+
+def test_what_was_counted_is_void_when_the_file_is_read_anew(operator: User, client: Client) -> None:
+    job = preview(client, "email,name\nanna@example.com,Anna\n")
+    post(client, "read", job, encoding="utf-8", delimiter=";")
+    job.refresh_from_db()
+    assert (job.state, job.headers) == (ImportJob.State.UPLOADED, ["email,name"])
+    post(client, "confirm", job)
+    assert stored(operator) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"encoding": "utf-16", "delimiter": ","}, "this is not text in utf-16"),
+        ({"encoding": "rot13", "delimiter": ","}, "rot13 is not one of the available choices"),
+        ({"encoding": "utf-8", "delimiter": "x"}, "x is not one of the available choices"),
+        ({}, "This field is required"),
+    ],
+)
+def test_what_a_file_can_not_be_read_as_is_a_sentence(
+    fields: dict[str, str], sentence: str, operator: User, client: Client
+) -> None:
+    job = factories.import_job(operator, "email,name\nanna@example.com,Anna\n")
+    answer = client.post(reverse("admin:campaigns_importjob_read", args=[job.pk]), fields, follow=True)
+    assert sentence in told(answer)
+    before = job.headers
+    job.refresh_from_db()
+    assert job.headers == before
+
+
+def test_a_sheet_has_neither_encoding_nor_delimiter_to_choose(operator: User, client: Client) -> None:
+    job = factories.import_job(operator, sheet(("email",), ("anna@example.com",)), "people.xlsx")
+    assert "Read it anew" not in told(page_of(client, job))
+    assert post(client, "read", job, encoding="utf-8", delimiter=",").status_code == 404
+
+
+# Lists
+
+
+def test_the_number_of_those_taken_out_is_shown_before_they_are(operator: User, client: Client) -> None:
+    news = RecipientList.objects.create(owner=operator, name="News")
+    news.members.add(*factories.recipients(operator, 3))
+    job = factories.import_job(operator, "email\nanna@example.com\n")
+    post(client, "choose", job, **told_columns(job), lists=str(news.pk), takes_out="on", new_list="Fair")
+    page = told(page_of(client, job))
+    for sentence in (
+        "2 come into the lists.",
+        "3 who are not in the file are taken out of them.",
+        "News</a>, Fair (new)",
+    ):
+        assert sentence in page
+    assert news.members.count() == 3
+    post(client, "confirm", job)
+    assert "2 entries of the lists were made. 3 were taken out." in " ".join(told(page_of(client, job)).split())
+    assert list(news.members.values_list("email")) == [("anna@example.com",)]
+
+
+def test_a_file_that_only_fills_a_list_can_be_confirmed(operator: User, client: Client) -> None:
+    factories.recipient(operator, "anna@example.com")
+    job = factories.import_job(operator, "email\nanna@example.com\n")
+    post(client, "choose", job, **told_columns(job), new_list="Fair")
+    assert "Confirm the import" in told(page_of(client, job))
+    post(client, "confirm", job)
+    assert operator.recipient_lists.get().members.count() == 1
+
+
+def test_only_lists_that_the_person_may_change_are_offered(operator: User, client: Client) -> None:
+    colleague = factories.user(OPERATOR)
+    for name, verb in (("Changed", "change"), ("Viewed", "view"), ("Unshared", "")):
+        theirs = RecipientList.objects.create(owner=colleague, name=name)
+        if verb:
+            factories.share(theirs, verb, to=operator)
+    job = factories.import_job(operator)
+    page = told(page_of(client, job))
+    assert [name for name in ("Changed", "Viewed", "Unshared") if name in page] == ["Changed"]
+    forged = RecipientList.objects.get(name="Viewed")
+    answer = post(client, "choose", job, **told_columns(job), lists=str(forged.pk))
+    assert "not one of the available choices" in told(answer)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"new_list": "NEWS"}, "You have a list of this name already: choose it above."),
+        ({"takes_out": "on"}, "Choose the lists out of which they are to be taken."),
+    ],
+)
+def test_a_wish_about_lists_that_makes_no_sense_is_a_sentence(
+    fields: dict[str, str], sentence: str, operator: User, client: Client
+) -> None:
+    RecipientList.objects.create(owner=operator, name="News")
+    job = factories.import_job(operator)
+    assert sentence in told(post(client, "choose", job, **told_columns(job), **fields))
+
+
+def test_suppressed_addresses_are_told(operator: User, client: Client) -> None:
+    Suppression.objects.create(owner=operator, email="anna@example.com")
+    page = told(page_of(client, preview(client, "email\nanna@example.com\n")))
+    assert "1 address of the file is suppressed" in page
+
+
 # Who may
 
 
-@pytest.mark.parametrize("verb", ["choose", "confirm", "cancel"])
+@pytest.mark.parametrize("verb", ["read", "choose", "confirm", "cancel"])
 @pytest.mark.parametrize("role", [OPERATOR, MANAGER, None])
 def test_somebody_elses_import_can_not_be_gone_on_with(
     role: str | None, verb: str, operator: User, client: Client
@@ -250,89 +355,7 @@ def test_another_owners_recipient_with_the_same_address_is_not_touched(role: str
     assert (theirs.full_name, importer.recipients.get().full_name) == ("Theirs", "Mine")
 
 
-def test_an_operator_without_the_permission_can_neither_import_nor_export() -> None:
+def test_an_operator_without_the_permission_can_not_import() -> None:
     client = logged_in(factories.user())
     assert client.get(IMPORT).status_code == 403
     assert upload(client, "email\nanna@example.com\n").status_code == 403
-    assert client.post(EXPORT, {"format": CSV, "resource": ""}).status_code == 403
-
-
-# To a file
-
-
-@pytest.mark.parametrize("kind", [CSV, XLSX])
-def test_an_export_has_all_the_own_recipients_and_no_other(kind: str, operator: User, client: Client) -> None:
-    factories.recipient(operator, "anna@example.com", full_name="Anna", comment="a friend", attributes={"city": "Łódź"})
-    factories.recipient(factories.user(OPERATOR), "theirs@example.com")
-    content = export(client, kind=kind)
-    table = [*csv.reader(StringIO(content.decode()))] if kind == CSV else read_sheet(content)
-    assert table == [
-        ["email", "full_name", "comment", "attributes"],
-        ["anna@example.com", "Anna", "a friend", '{"city": "Łódź"}'],
-    ]
-
-
-def read_sheet(content: bytes) -> list[list[Any]]:
-    return [list(row) for row in openpyxl.load_workbook(BytesIO(content)).active.iter_rows(values_only=True)]
-
-
-def test_an_export_has_what_was_searched_for(operator: User, client: Client) -> None:
-    for name in ("anna", "anne", "bob"):
-        factories.recipient(operator, f"{name}@example.com")
-    assert {row["email"] for row in rows(export(client, "?q=ann"))} == {"anna@example.com", "anne@example.com"}
-
-
-def test_an_export_has_what_was_filtered(operator: User, client: Client) -> None:
-    member, _other = factories.recipients(operator, 2)
-    mailing = factories.mailing(operator, [member])
-    [row] = rows(export(client, f"?mailings__id__exact={mailing.pk}"))
-    assert row["email"] == member.email
-
-
-def test_the_lists_button_exports_what_the_list_shows(operator: User, client: Client) -> None:
-    factories.recipient(operator, "anna@example.com")
-    page = client.get("/admin/campaigns/recipient/?q=ann").content.decode()
-    assert f'href="{EXPORT}?q=ann"' in page
-
-
-def test_a_manager_exports_what_everybody_has(operator: User) -> None:
-    factories.recipient(operator, "anna@example.com")
-    [row] = rows(export(logged_in(factories.user(MANAGER))))
-    assert row["email"] == "anna@example.com"
-
-
-def test_a_forged_selection_exports_nothing_of_others(operator: User, client: Client) -> None:
-    theirs = factories.recipient(factories.user(OPERATOR), "theirs@example.com")
-    response = client.post(EXPORT, {"format": CSV, "resource": "", "export_items": [theirs.pk]})
-    assert b"theirs@example.com" not in response.content
-
-
-AWKWARD: tuple[dict[str, Any], ...] = (
-    {"full_name": 'Anna "Ann", Berg', "comment": "two\nlines"},
-    {"full_name": "=1+1", "comment": "@SUM(A1)"},
-    {"comment": "as a browser\r\nsends it"},
-    {"comment": "  spaces around  "},
-    {"attributes": {"a": "1", "b": "x,y", "c": 'quote "', "nested": {"d": [1, None, True]}}},
-    {"full_name": "İstanbul Łódź 北京", "comment": "None"},
-    {"full_name": "007", "comment": "1e5"},
-)
-
-
-@pytest.mark.parametrize("kind", [CSV, XLSX])
-def test_importing_an_export_changes_nothing(kind: str, operator: User, client: Client) -> None:
-    for number, fields in enumerate(AWKWARD):
-        factories.recipient(operator, f"Anna.{number}@Example.com", **fields)
-    before = list(operator.recipients.order_by("pk").values())
-    job = preview(client, export(client, kind=kind), kind)
-    assert (job.unchanged, job.total) == (len(AWKWARD), len(AWKWARD))
-    imported(operator, export(client, kind=kind))
-    assert list(operator.recipients.order_by("pk").values()) == before
-
-
-@pytest.mark.parametrize("kind", [CSV, XLSX])
-def test_no_text_of_an_export_is_a_formula(kind: str, operator: User, client: Client) -> None:
-    for number, sign in enumerate("=+-@\t\r"):
-        factories.recipient(operator, f"={number}@example.com", full_name=f"{sign}1", comment=f"{sign}1")
-    content = export(client, kind=kind)
-    table = [*csv.reader(StringIO(content.decode(), newline=""))] if kind == CSV else read_sheet(content)
-    assert {cell[0] for row in table[1:] for cell in row[:3]} == {"'"}

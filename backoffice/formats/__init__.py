@@ -1,0 +1,1 @@
+"""Dates as Django writes them in each language, but for what is said here."""

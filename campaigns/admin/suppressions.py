@@ -1,0 +1,183 @@
+"""Addresses that get no mail: entered one by one, or many at once, and taken out again."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from campaigns import access
+from campaigns.admin.base import Scoped, SturdyList, person
+from campaigns.admin.lists import Step
+from campaigns.imports import addresses, encoding
+from campaigns.imports.errors import UnusableFile, UnusableRow
+from campaigns.models import Suppression
+from campaigns.models.suppression import Reason
+
+SUPPRESS = Step(
+    gettext_lazy("Suppress addresses"), "block", "admin:campaigns_suppression_add", "campaigns.add_suppression"
+)
+# So many of what was refused are told.
+MOST_TOLD = 10
+_CELLS = re.compile(r"[,;\t]")
+_HEADINGS = {"email", "e-mail", "email address", "e-mail address", "address"}
+
+
+class SuppressForm(forms.Form):
+    addresses = forms.CharField(
+        required=False,
+        label=gettext_lazy("Addresses"),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 6, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text=gettext_lazy("One a line. Names beside them, and the other columns of a table, are passed over."),
+    )
+    file = forms.FileField(
+        required=False,
+        label=gettext_lazy("Or a file"),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.tsv"}),
+        help_text=gettext_lazy("CSV, with an address in each line."),
+    )
+    reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=Reason.choices, widget=UnfoldAdminSelectWidget)
+    source = forms.CharField(
+        required=False,
+        max_length=200,
+        label=gettext_lazy("Source"),
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("How it became known: a call, a reply, a letter."),
+    )
+
+    def clean_file(self) -> str:
+        file = self.cleaned_data["file"]
+        if file is None:
+            return ""
+        try:
+            name = encoding.detect(file)
+        except UnusableFile as error:
+            raise forms.ValidationError(str(error)) from error
+        file.seek(0)
+        text: str = io.TextIOWrapper(file, name, errors="replace").read()
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            lines = [*cleaned["addresses"].splitlines(), *cleaned["file"].splitlines()]
+            cleaned["found"], refused = _read(lines)
+            if refused:
+                raise forms.ValidationError(refused[:MOST_TOLD])
+            if not cleaned["found"]:
+                raise forms.ValidationError(_("Enter at least one address, or choose a file with some."))
+        return cleaned
+
+
+def _read(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The addresses of the lines, each once, and what is to be said of lines that have none."""
+    found: dict[str, str] = {}
+    refused = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found |= {address.lower(): address for address in _addresses(line, first=number == 1)}
+        except UnusableRow as error:
+            refused.append(_("Line %(number)s: %(reason)s") % {"number": number, "reason": error})
+    return list(found.values()), refused
+
+
+def _addresses(line: str, *, first: bool) -> Iterator[str]:
+    cells = [cell.strip().strip("\"'") for cell in _CELLS.split(line.replace("\x00", ""))]
+    with_one = [cell for cell in cells if "@" in cell]
+    if not with_one and any(cells) and not (first and _HEADINGS & {cell.lower() for cell in cells}):
+        raise UnusableRow(_("there is no e-mail address."))
+    for cell in with_one:
+        yield addresses.read(cell)[0]
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(Scoped, SturdyList):
+    """Entered and taken out, never edited; who sees everybody's may take out any."""
+
+    list_display = ("email", "reason_badge", "source", "owner", "created_at")
+    list_display_links = ("email",)
+    list_fullwidth = True
+    list_select_related = ("owner",)
+    list_filter_submit = True
+    search_fields = ("email",)
+    search_help_text = gettext_lazy("Address")
+    fields = ("email", "reason", "source", ("owner", "created_at"))
+    first_steps = (SUPPRESS,)
+    nothing_yet = gettext_lazy("An address that stands here gets no mail of any mailing, whoever's recipient it is.")
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Suppression) else []
+        return [("reason", ChoicesDropdownFilter), *owner]
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super().has_view_permission(request, obj)) and (not obj or access.can(request.user, "view", obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        may = bool(super().has_delete_permission(request, obj))
+        return may and (not obj or access.can(request.user, "delete", obj))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """One page for one address and for many."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = SuppressForm(request.POST, request.FILES) if request.method == "POST" else SuppressForm()
+        if form.is_valid():
+            return self._enter(request, form.cleaned_data)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Suppress addresses"),
+            "opts": self.opts,
+            "form": form,
+            "media": self.media + form.media,
+        }
+        return TemplateResponse(request, "campaigns/suppress.html", context)
+
+    @display(description=gettext_lazy("reason"), ordering="reason", label=True)
+    def reason_badge(self, suppression: Suppression) -> str:
+        return str(suppression.get_reason_display())
+
+    def _enter(self, request: HttpRequest, cleaned: dict[str, Any]) -> HttpResponse:
+        found: list[str] = cleaned["found"]
+        entered = Suppression.objects.enter(found, person(request), cleaned["reason"], cleaned["source"])
+        messages.success(request, _entered(entered) % {"count": entered})
+        if already := len(found) - entered:
+            messages.info(request, _already(already) % {"count": already})
+        self._record(request, found)
+        return HttpResponseRedirect(reverse("admin:campaigns_suppression_changelist"))
+
+    def _record(self, request: HttpRequest, found: list[str]) -> None:
+        # A line of history for one that was typed in; of a thousand, their rows tell who entered them, and when.
+        if len(found) == 1:
+            new: QuerySet[Suppression] = Suppression.objects.filter(email=found[0], owner=person(request))
+            LogEntry.objects.log_actions(person(request).pk, new, ADDITION)
+
+
+def _entered(count: int) -> str:
+    return ngettext(
+        "%(count)s address gets no mail from now on.", "%(count)s addresses get no mail from now on.", count
+    )
+
+
+def _already(count: int) -> str:
+    return ngettext("%(count)s was suppressed already.", "%(count)s were suppressed already.", count)

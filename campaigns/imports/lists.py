@@ -1,0 +1,137 @@
+"""The lists that the recipients of a file come into, and are taken out of when they are not in it.
+
+The file is in merge.py's temporary tables by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+
+from campaigns import access
+from campaigns.imports.errors import UnusableFile
+from campaigns.models import ImportJob, RecipientList
+from campaigns.models.import_job import Mode
+
+# Stands for a list that is made when the import is confirmed: nobody is in it.
+NOT_YET = -1
+
+
+class Into(NamedTuple):
+    """What a person wants of the lists: those that are there, the name of a new one, and whether it also takes out."""
+
+    chosen: Sequence[RecipientList] = ()
+    new: str = ""
+    takes_out: bool = False
+
+
+NOWHERE = Into()
+
+
+class Moves(NamedTuple):
+    """How many entries of lists are made, and how many are taken out."""
+
+    joined: int
+    taken_out: int
+
+
+def choose(job: ImportJob, into: Into) -> None:
+    """Keep with the import what is wanted; part of the caller's transaction. Raises UnusableFile."""
+    job.lists.set(into.chosen)
+    ImportJob.objects.filter(pk=job.pk).update(
+        new_list=into.new.strip(), takes_out=into.takes_out and bool(into.chosen or into.new.strip())
+    )
+    check(job)
+
+
+def check(job: ImportJob) -> None:
+    """Raises UnusableFile when the owner may not change one of the lists, or not any more."""
+    changeable = access.changeable(job.owner, RecipientList.objects.all())
+    if lost := job.lists.exclude(pk__in=changeable.values("pk")).first():
+        raise UnusableFile(_("You may not change the list “%s”.") % lost)
+    if job.new_list and not job.owner.has_perm("campaigns.add_recipientlist"):
+        raise UnusableFile(_("You may not make lists."))
+
+
+def found(job: ImportJob) -> list[int]:
+    """The ids of the lists, and NOT_YET. Raises UnusableFile as check() does."""
+    check(job)
+    ids = list(job.lists.order_by("pk").values_list("pk", flat=True))
+    if job.new_list:
+        there = named(job.owner_id, job.new_list)
+        ids.append(there.pk if there else NOT_YET)
+    return list(dict.fromkeys(ids))
+
+
+def made(job: ImportJob) -> list[int]:
+    """The ids of the lists, of which the new one is there now; part of the caller's transaction."""
+    check(job)
+    if job.new_list:
+        # One of that name that somebody has made since then is the one that is meant.
+        new = RecipientList(owner_id=job.owner_id, name=job.new_list)
+        RecipientList.objects.bulk_create([new], ignore_conflicts=True)
+        job.lists.add(_of_name(job.owner_id, job.new_list).get())
+    return list(job.lists.order_by("pk").values_list("pk", flat=True))
+
+
+def named(owner: int, name: str) -> RecipientList | None:
+    """The owner's list of that name, whatever the case of its letters."""
+    return _of_name(owner, name).first()
+
+
+def _of_name(owner: int, name: str) -> QuerySet[RecipientList]:
+    return RecipientList.objects.alias(lower_name=Lower("name")).filter(owner=owner, lower_name=Lower(Value(name)))
+
+
+def moves(lists: list[int], mode: str, *, takes_out: bool) -> Moves:
+    """How many entries would be made and taken out."""
+    if not lists:
+        return Moves(0, 0)
+    given = {"lists": lists, "adds": mode != Mode.UPDATE}
+    with connection.cursor() as cursor:
+        joined = _counted(cursor, _WOULD_JOIN, given)
+        return Moves(joined, _counted(cursor, _WOULD_GO, given) if takes_out else 0)
+
+
+def take_out(lists: list[int]) -> int:
+    """Take those out of the lists whose address is not in the file; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_OUT, {"lists": lists})
+        return int(cursor.rowcount)
+
+
+def suppressed() -> int:
+    """How many addresses of the file get no mail."""
+    with connection.cursor() as cursor:
+        return _counted(cursor, _SUPPRESSED, {})
+
+
+def _counted(cursor: Any, sql: str, given: dict[str, Any]) -> int:
+    cursor.execute(sql, given)
+    [count] = cursor.fetchone()
+    return int(count)
+
+
+_WOULD_JOIN = """
+SELECT count(*) FROM import_row k CROSS JOIN unnest(%(lists)s::bigint[]) AS l(id)
+WHERE (k.known IS NOT NULL OR %(adds)s) AND NOT EXISTS (
+    SELECT 1 FROM campaigns_membership m WHERE m.list_id = l.id AND m.recipient_id = k.known
+)
+"""
+
+# By address, for a shared list holds recipients of several owners.
+_GONE = """
+FROM campaigns_membership m JOIN campaigns_recipient r ON r.id = m.recipient_id
+WHERE m.list_id = ANY(%(lists)s) AND NOT EXISTS (
+    SELECT 1 FROM import_row k WHERE lower(k.email) = lower(r.email)
+)
+"""
+_WOULD_GO = f"SELECT count(*) {_GONE}"
+_TAKE_OUT = f"DELETE FROM campaigns_membership WHERE id IN (SELECT m.id {_GONE})"  # noqa: S608 - our own constants
+
+_SUPPRESSED = "SELECT count(*) FROM import_row k JOIN campaigns_suppression s ON lower(s.email) = lower(k.email)"

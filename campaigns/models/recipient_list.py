@@ -1,0 +1,61 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.recipient import Recipient
+
+_ADD_MEMBERS = "INSERT INTO campaigns_membership (list_id, recipient_id) "
+
+
+class RecipientList(models.Model):
+    """Recipients under a name, so that a mailing can be sent to them without choosing each."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="recipient_lists", verbose_name=_("owner")
+    )
+    name = models.CharField(_("name"), max_length=200)
+    members = models.ManyToManyField(
+        Recipient, through="Membership", blank=True, related_name="lists", verbose_name=_("members")
+    )
+    version = models.PositiveIntegerField(_("version"), default=1, db_default=1, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("recipient list")
+        verbose_name_plural = _("recipient lists")
+        ordering = ["-id"]
+        permissions = [("view_all_recipientlists", "Can view everybody's recipient lists")]
+        indexes = [models.Index(fields=["owner", "-id"], name="recipientlist_list")]
+        constraints = [
+            models.UniqueConstraint(
+                "owner",
+                Lower("name"),
+                name="recipientlist_name_once_per_owner",
+                violation_error_message=_("There is a list with this name already."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def add_members(self, recipients: models.QuerySet[Recipient]) -> int:
+        """Add the recipients of the queryset in one statement; returns how many were not there before."""
+        try:
+            sql, params = recipients.order_by().values_list(models.Value(self.pk), "pk").query.sql_with_params()
+        except EmptyResultSet:
+            return 0  # Django knows without asking the database that nobody is in the queryset
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD_MEMBERS + sql + " ON CONFLICT DO NOTHING", params)
+            return int(cursor.rowcount)
+
+    def remove_members(self, recipients: models.QuerySet[Recipient]) -> int:
+        """Remove the recipients of the queryset in one statement; returns how many were there."""
+        through: Any = RecipientList.members.through
+        memberships = through._default_manager.filter(list=self.pk)
+        removed: int = memberships.filter(recipient__in=recipients.order_by().values("pk")).delete()[0]
+        return removed
