@@ -85,27 +85,44 @@ def _counter(outcome: str) -> str:
 
 
 def _found(key: str, version: str, make: Callable[[], Any]) -> tuple[Any, Outcome]:
-    found = cache.get(key)
-    if found and found[0] == version:
+    found = _present(key, version)
+    if found:
         return found, "hit"
-    return _made_by_one(key, version, make, found)
+    return _waited_for(key, version) or _made(key, version, make)
 
 
-def _made_by_one(key: str, version: str, make: Callable[[], Any], before: Any) -> tuple[Any, Outcome]:
-    lock = f"{key}:making"
+def _present(key: str, version: str) -> Any:
+    found = cache.get(key)
+    return found if found and found[0] == version else None
+
+
+def _waited_for(key: str, version: str) -> tuple[Any, Outcome] | None:
+    """What another one makes, or the answer before; None with the lock taken, or when that one takes too long."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while not cache.add(lock, time.time(), WAIT_SECONDS):
-        if before and time.time() - cache.get(lock, 0) < STALE_SECONDS:
+    while not cache.add(_lock(key), time.time(), WAIT_SECONDS):
+        before = cache.get(key)
+        if before and before[0] == version:
+            return before, "hit"
+        if before and time.time() - cache.get(_lock(key), 0) < STALE_SECONDS:
             return before, "stale"
-        time.sleep(POLL_SECONDS)
-        found = cache.get(key)
-        if found and found[0] == version:
-            return found, "hit"
         if time.monotonic() > deadline:
-            break
+            return None
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _made(key: str, version: str, make: Callable[[], Any]) -> tuple[Any, Outcome]:
     try:
+        # Another may have made it between the look-up and the lock.
+        found = _present(key, version)
+        if found:
+            return found, "hit"
         made = (version, make())
         cache.set(key, made, KEEP_SECONDS)
+        return made, "miss"
     finally:
-        cache.delete(lock)
-    return made, "miss"
+        cache.delete(_lock(key))
+
+
+def _lock(key: str) -> str:
+    return f"{key}:making"

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -37,17 +38,20 @@ def gone(settings: Settings) -> None:
 
 
 class Maker:
-    """Makes an answer, slowly, and counts how often."""
+    """Makes an answer, slowly, and counts how often; one that is held makes it when `may_end` is set."""
 
-    def __init__(self, answer: str, seconds: float = 0.0) -> None:
+    def __init__(self, answer: str, seconds: float = 0.0, held: bool = False) -> None:
         self.answer, self.seconds = answer, seconds
-        self.begun = threading.Event()
+        self.begun, self.may_end = threading.Event(), threading.Event()
         self.times = 0
+        if not held:
+            self.may_end.set()
 
     def __call__(self) -> str:
         self.times += 1
         self.begun.set()
         time.sleep(self.seconds)
+        assert self.may_end.wait(30)
         return self.answer
 
 
@@ -68,25 +72,46 @@ def together(number: int, ask: Callable[[], Any]) -> list[Any]:
         return list(pool.map(lambda _n: ask(), range(number)))
 
 
-def test_of_many_who_ask_at_once_one_makes_it_and_the_others_wait(key: str) -> None:
+def test_of_many_who_ask_at_once_one_makes_it_and_the_others_wait(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "WAIT_SECONDS", 60.0)
     make = Maker("one", 0.2)
     found = together(8, lambda: answers.kept(key, "v1", make))
     assert make.times == 1
     assert sorted(found) == [("one", "hit")] * 7 + [("one", "miss")]
 
 
-def test_while_a_new_one_is_made_the_one_before_is_given(key: str) -> None:
+def test_while_a_new_one_is_made_the_one_before_is_given(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answers.kept(key, "v1", Maker("one"))
-    make = Maker("two", 0.4)
+    monkeypatch.setattr(answers, "STALE_SECONDS", 60.0)
+    monkeypatch.setattr(answers, "WAIT_SECONDS", 60.0)
+    make = Maker("two", held=True)
     with ThreadPoolExecutor(1) as pool:
         making = pool.submit(answers.kept, key, "v2", make)
-        make.begun.wait(2)
-        assert answers.kept(key, "v2", Maker("never")) == ("one", "stale")
+        try:
+            assert make.begun.wait(30)
+            assert answers.kept(key, "v2", Maker("never")) == ("one", "stale")
+        finally:
+            make.may_end.set()
     assert making.result() == ("two", "miss")
+
+
+def test_who_gets_the_lock_after_another_has_made_it_does_not_make_it_again(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = cache.add
+
+    def made_meanwhile(name: str, *args: Any) -> bool:
+        cache.set(key, ("v1", "one"))
+        return bool(add(name, *args))
+
+    monkeypatch.setattr(answers, "cache", SimpleNamespace(get=cache.get, add=made_meanwhile, delete=cache.delete))
+    monkeypatch.setattr(answers, "note", lambda *_args: None)
+    assert answers.kept(key, "v1", Maker("never")) == ("one", "hit")
 
 
 def test_the_one_before_is_not_given_for_long(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(answers, "WAIT_SECONDS", 60.0)
     answers.kept(key, "v1", Maker("one"))
     make = Maker("two", 0.2)
     assert {answer for answer, _outcome in together(3, lambda: answers.kept(key, "v2", make))} == {"two"}
