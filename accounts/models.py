@@ -13,6 +13,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import languages
+
 
 def default_language() -> str:
     return settings.LANGUAGE_CODE
@@ -50,7 +52,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("e-mail"), unique=True, error_messages={"unique": _("There is a user with this e-mail already.")}
     )
     full_name = models.CharField(_("full name"), max_length=150, blank=True)
-    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default=default_language)
+    language = models.CharField(_("language"), max_length=10, choices=languages.offered, default=default_language)
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,
@@ -61,7 +63,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(
         _("may log in to the back office"),
         default=True,
-        help_text=_("What the person may do there is decided by groups and permissions."),
+        help_text=_("What the person may do there is decided by roles and permissions."),
     )
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Take this away instead of deleting a person who has left.")

@@ -1,4 +1,7 @@
-"""The one settings file. What differs between places is read from the environment (docs/settings.md)."""
+"""The one settings file. What differs between places is read from the environment (docs/settings.md).
+
+Settings that are a matter of their own (DATABASES, MAILERS, LOGGING, SECURE_CSP, UNFOLD) have a module beside this one.
+"""
 
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -6,7 +9,7 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from backoffice import csp, embedded, env, logs, theme
+from backoffice import csp, databases, embedded, env, logs, mailers, theme
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
@@ -71,6 +74,7 @@ MIDDLEWARE = [
     "accounts.preferences.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "backoffice.method_refusals.MethodRefusalMiddleware",
 ]
 
 ROOT_URLCONF = "backoffice.urls"
@@ -95,33 +99,7 @@ TEMPLATES = [
 
 # --- Database and cache -----------------------------------------------------------------------------------
 
-if not env.text("DB_HOST", ""):
-    raise ImproperlyConfigured(
-        "DB_HOST is not set and no local servers are running: "
-        "set it in .env, or start `python3 scripts/quickstart.py` in another terminal."
-    )
-
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "HOST": env.text("DB_HOST"),
-        "PORT": env.number("DB_PORT", 5432, low=1, high=65535),
-        "NAME": env.text("DB_NAME", "autosend"),
-        "USER": env.text("DB_USER", "autosend"),
-        "PASSWORD": env.text("DB_PASSWORD", ""),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "application_name": "autosend",
-            "connect_timeout": 10,
-            # A server that is gone without a word is found out in 30 s; by itself Linux takes a quarter of an hour.
-            "keepalives_idle": 15,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-        },
-    }
-}
+DATABASES = databases.from_environment()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL", "")
@@ -162,7 +140,8 @@ LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Language and time ------------------------------------------------------------------------------------
 
-LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+# Those that have a catalogue. With a second one here, people can choose (docs/settings.md).
+LANGUAGES = [("en", _("English"))]
 _codes = [code for code, _name in LANGUAGES]
 LANGUAGE_CODE = env.checked("LANGUAGE_CODE", "en", f"one of {', '.join(_codes)}", _codes.__contains__)
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -172,43 +151,10 @@ USE_TZ = True
 
 # --- Mail -------------------------------------------------------------------------------------------------
 
-_DJANGOS_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-# Django's, with what the SMTP_* variables offer beyond its options.
-SMTP_BACKEND = "backoffice.smtp.EmailBackend"
-EMAIL_BACKEND_PATH = env.checked("EMAIL_BACKEND", SMTP_BACKEND, "a mail backend", env.is_in_a_module)
-if EMAIL_BACKEND_PATH == _DJANGOS_SMTP_BACKEND:
-    EMAIL_BACKEND_PATH = SMTP_BACKEND
+SMTP_BACKEND = mailers.SMTP_BACKEND
+MAILERS = mailers.from_environment()
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Message AutoSend <autosend@localhost>")
 SERVER_EMAIL = env.text("SERVER_EMAIL", DEFAULT_FROM_EMAIL)
-_smtp_options = {
-    "host": env.text("SMTP_HOST", "localhost"),
-    "port": env.number("SMTP_PORT", 25, low=1, high=65535),
-    "use_tls": env.flag("SMTP_USE_TLS", default=False),
-    "use_ssl": env.flag("SMTP_USE_SSL", default=False),
-    "username": env.text("SMTP_USER", ""),
-    "password": env.text("SMTP_PASSWORD", ""),
-    "password_file": env.file_of("SMTP_PASSWORD"),
-    "auth": env.checked("SMTP_AUTH", "password", "password or xoauth2", ("password", "xoauth2").__contains__),
-    "ca": env.certificates("SMTP_CA"),
-    "local_hostname": env.checked(
-        "SMTP_LOCAL_HOSTNAME", "", "a host name, or an address in brackets", env.is_host_name
-    ),
-    "timeout": env.number("SMTP_TIMEOUT", 30, low=1, high=3600),
-    "data_timeout": env.number("SMTP_DATA_TIMEOUT", 300, low=1, high=3600),
-}
-if _smtp_options["use_tls"] and _smtp_options["use_ssl"]:
-    raise ImproperlyConfigured("SMTP_USE_TLS and SMTP_USE_SSL exclude each other: set one of them to False.")
-if _smtp_options["username"] and not (_smtp_options["use_ssl"] or env.text("SMTP_USE_TLS", "")):
-    raise ImproperlyConfigured(
-        "SMTP_USER without TLS lets others read the password: set SMTP_USE_TLS or SMTP_USE_SSL to True, "
-        "or SMTP_USE_TLS to False if that is meant."
-    )
-MAILERS = {
-    "default": {
-        "BACKEND": EMAIL_BACKEND_PATH,
-        "OPTIONS": _smtp_options if EMAIL_BACKEND_PATH == SMTP_BACKEND else {},
-    }
-}
 
 # --- Sending ----------------------------------------------------------------------------------------------
 
@@ -256,7 +202,7 @@ IMPORT_KEEP_DAYS = env.number("IMPORT_KEEP_DAYS", 7, low=1, high=3650)
 # --- The queue --------------------------------------------------------------------------------------------
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = None
-PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.queue.jobs", "campaigns.imports.jobs"]
+PROCRASTINATE_IMPORT_PATHS = ["campaigns.sending.queue.jobs", "campaigns.imports.jobs", "campaigns.bulk.jobs"]
 # A worker that has given no sign of life for so long is taken for dead, and its jobs are started again.
 STALLED_WORKER_SECONDS = env.number("STALLED_WORKER_SECONDS", 15, low=2, high=3600)
 PROCRASTINATE_WORKER_DEFAULTS = {

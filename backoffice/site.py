@@ -2,16 +2,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
+from django.contrib import messages
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import InvalidPage, Paginator
 from django.db.models import ForeignObjectRel
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
+
+from backoffice import kept_form
+from backoffice.kept_form import KeptForm
 
 type View = Callable[..., HttpResponse]
 
@@ -39,12 +45,41 @@ class BackofficeSite(UnfoldAdminSite):
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         guarded: View = super().admin_view(_without_nul(view), cacheable)
-        return _on_a_whole_page(self, guarded)
+        return _on_a_whole_page(self, _with_the_form_kept(self, guarded))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The colours get a name of ours: unfold's style element has no nonce, the one in our skeleton has."""
         context: dict[str, Any] = super().each_context(request)
         return {**context, "colors": None, "theme_colors": context["colors"]}
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """As Django's; who comes back to a form that was posted after the login had ended is asked to post it again."""
+        kept = {kept_form.NAME: request.POST.get(kept_form.NAME, "")}
+        response: HttpResponse = super().login(request, {**(extra_context or {}), **kept})
+        if request.method != "POST" or not isinstance(response, HttpResponseRedirect):
+            return response
+        form = kept_form.returned(request)
+        if form and form.person == str(request.user.pk):
+            response = TemplateResponse(
+                request, "admin/post_again.html", {**self.each_context(request), "posted": form}
+            )
+        elif form:
+            messages.warning(request, _("Somebody else had filled in the form. It was thrown away."))
+        kept_form.remember(response, request.user)
+        return response
+
+    @method_decorator(never_cache)
+    def login_again(self, request: HttpRequest, form: KeptForm) -> HttpResponse:
+        """The login's page, with the form in it."""
+        context = {
+            **self.each_context(request),
+            "title": _("Log in"),
+            "form": self.login_form(request),
+            "app_path": reverse("admin:login", query={"next": form.address}),
+            kept_form.NAME: form.signed(),
+        }
+        return TemplateResponse(request, "admin/login.html", context)
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Whoever logs in next in this browser finds no page of the former person in it."""
@@ -98,6 +133,20 @@ def _on_a_whole_page(site: BackofficeSite, view: View) -> View:
         # The login goes on to an address of our own only.
         login = redirect_to_login(request.headers.get("HX-Current-URL", ""), reverse("admin:login"))
         return HttpResponse(headers={"HX-Redirect": login.url})
+
+    return guarded
+
+
+def _with_the_form_kept(site: BackofficeSite, view: View) -> View:
+    """A form that is posted when the login has ended is not lost: the login's page keeps it for the same person."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        lost = (
+            request.method == "POST" and not request.user.is_authenticated and request.path != reverse("admin:logout")
+        )
+        form = kept_form.posted(request) if lost else None
+        return site.login_again(request, form) if form else view(request, *args, **kwargs)
 
     return guarded
 

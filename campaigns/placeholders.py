@@ -1,7 +1,8 @@
 """The placeholders of a message: `{{ name }}` or `{{ name|default:"…" }}`, and nothing else.
 
 No template engine ever sees what a user wrote. The names are an allow-list: email, full_name, comment and
-attributes.KEY, where KEY is an extra column of the recipients' import.
+attributes.KEY, where KEY is an extra column of the recipients' import. Letter case makes no difference:
+placeholders and attributes have their names in lower case.
 """
 
 import re
@@ -78,7 +79,8 @@ def _literal(text: str) -> Iterator[str]:
 
 def _placeholder(content: str) -> Placeholder:
     match = _CONTENT.fullmatch(content)
-    if not match or not _allowed(match["name"]):
+    name = match["name"].lower() if match else ""
+    if not match or not _allowed(name):
         raise ValidationError(
             _(
                 "“{{%(content)s}}” is not known. Use {{ email }}, {{ full_name }}, {{ comment }} "
@@ -86,7 +88,7 @@ def _placeholder(content: str) -> Placeholder:
             ),
             params={"content": content},
         )
-    return Placeholder(match["name"], match["default"])
+    return Placeholder(name, match["default"])
 
 
 def _allowed(name: str) -> bool:

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from unfold import forms as unfold_forms
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts import languages
 from accounts.models import User
 
 
@@ -70,3 +71,8 @@ class ProfileForm(forms.ModelForm):
             "language": UnfoldAdminSelectWidget,
             "time_zone": TimeZoneSelect,
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not languages.are_a_choice():
+            del self.fields["language"]

@@ -17,6 +17,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, RelatedDropdownFilt
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from accounts import languages
 from accounts.admin.base import DelegatedAdmin, actor
 from accounts.admin.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from accounts.models import User
@@ -65,12 +66,15 @@ class UserAdmin(DjangoUserAdmin, DelegatedAdmin):
         (_("Dates"), {"classes": ["tab"], "fields": ("last_login", "date_joined")}),
     )
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [name for name in super().get_list_display(request) if name not in _unasked()]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Only a superuser makes superusers; a password that the person may not change is not shown either."""
-        hidden = set() if actor(request).is_superuser else {"is_superuser"}
+        hidden = _unasked() if actor(request).is_superuser else {"is_superuser", *_unasked()}
         if not self.has_change_permission(request, obj):
             hidden.add("password")
         return [
@@ -117,6 +121,10 @@ class UserAdmin(DjangoUserAdmin, DelegatedAdmin):
     def roles(self, user: User) -> list[str]:
         names = [role.name for role in user.groups.all()]
         return [gettext("superuser"), *names] if user.is_superuser else names
+
+
+def _unasked() -> set[str]:
+    return set() if languages.are_a_choice() else {"language"}
 
 
 def _owned_by(people: Sequence[Model] | QuerySet[Any]) -> Iterator[str]:

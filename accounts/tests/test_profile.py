@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.tests.factories import make_user
@@ -21,6 +22,12 @@ def page(client: Client) -> str:
     response = client.get(reverse("admin:profile"))
     assert response.status_code == 200
     return response.content.decode()
+
+
+@pytest.fixture
+def russian(settings: Settings) -> None:
+    """There is a second language to choose."""
+    settings.LANGUAGES = [("en", "English"), ("ru", "Russian")]
 
 
 def test_whoever_may_log_in_can_open_it(client: Client) -> None:
@@ -43,6 +50,7 @@ def test_saving_is_confirmed(client: Client) -> None:
     assert "Your profile was saved." in save(client).content.decode()
 
 
+@pytest.mark.usefixtures("russian")
 def test_what_was_entered_is_kept(client: Client) -> None:
     user = make_user()
     client.force_login(user)
@@ -68,6 +76,7 @@ def test_nothing_but_the_preferences_changes(client: Client) -> None:
     assert [getattr(after, name) for name in unchanged] == [getattr(user, name) for name in unchanged]
 
 
+@pytest.mark.usefixtures("russian")
 def test_the_next_page_is_in_the_chosen_language(client: Client) -> None:
     client.force_login(make_user())
     assert "Log out" in page(client)
@@ -97,6 +106,26 @@ def test_the_login_page_is_in_nobodys_time_zone(client: Client) -> None:
     assert timezone.get_current_timezone_name() == "UTC"
 
 
+def test_who_has_no_choice_of_languages_is_not_asked(client: Client) -> None:
+    client.force_login(make_user())
+    assert 'name="language"' not in page(client)
+
+
+@pytest.mark.usefixtures("russian")
+def test_who_has_a_choice_of_languages_is_asked(client: Client) -> None:
+    client.force_login(make_user())
+    assert 'name="language"' in page(client)
+
+
+def test_a_language_that_is_not_offered_is_not_kept(client: Client) -> None:
+    user = make_user()
+    client.force_login(user)
+    save(client, language="ru")
+    user.refresh_from_db()
+    assert user.language == "en"
+
+
+@pytest.mark.usefixtures("russian")
 def test_the_page_names_its_language(client: Client) -> None:
     client.force_login(make_user(language="ru"))
     assert client.get(reverse("admin:profile")).headers["Content-Language"] == "ru"
@@ -110,6 +139,7 @@ def test_an_unknown_time_zone_is_refused_with_a_sentence(client: Client) -> None
     assert user.time_zone == "Asia/Tokyo"
 
 
+@pytest.mark.usefixtures("russian")
 def test_an_unknown_language_is_refused(client: Client) -> None:
     user = make_user()
     client.force_login(user)

@@ -4,6 +4,7 @@ import pytest
 from django.apps import apps
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts import roles
 from accounts.models import User
@@ -150,13 +151,19 @@ def test_ones_own_password_page_works(admin: Client) -> None:
     assert User.objects.get(full_name="Root").check_password(NEW_PASSWORD)
 
 
-def test_roles_and_preferences_are_saved(admin: Client) -> None:
+def test_roles_and_preferences_are_saved(admin: Client, settings: Settings) -> None:
+    settings.LANGUAGES = [("en", "English"), ("ru", "Russian")]
     user, role = make_user(), roles.role(roles.MANAGER)
     data = user_form(user, groups=[role.pk], time_zone="Europe/Berlin", language="ru")
     admin.post(reverse("admin:accounts_user_change", args=[user.pk]), data)
     user.refresh_from_db()
     assert list(user.groups.all()) == [role]
     assert (user.language, user.time_zone) == ("ru", "Europe/Berlin")
+
+
+def test_nobody_is_given_a_language_where_there_is_but_one(admin: Client) -> None:
+    page = admin.get(reverse("admin:accounts_user_change", args=[make_user().pk]))
+    assert "language" not in page.context["adminform"].form.fields
 
 
 def test_a_permission_without_pages_is_not_offered(admin: Client) -> None:

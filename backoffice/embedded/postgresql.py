@@ -58,7 +58,7 @@ def stop(directory: Path) -> None:
 
 def answers(port: int) -> bool:
     """Whether a PostgreSQL listens there: nothing else answers its request for TLS with S or N."""
-    with suppress(OSError), socket.create_connection((HOST, port), timeout=2) as connection:
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=10) as connection:
         connection.sendall(struct.pack("!ii", 8, 80877103))
         return connection.recv(1) in (b"S", b"N")
     return False

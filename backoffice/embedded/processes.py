@@ -3,11 +3,15 @@
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 HOST = "127.0.0.1"
+# Below those that the systems choose from when a program names none, and for the near end of a connection.
+PORTS = range(20_000, 32_000)
 
 # Out of the terminal's process group: its Ctrl-C is ours to act on, in order.
 DETACHED: dict[str, Any]
@@ -25,10 +29,15 @@ def wheel(name: str) -> Path | None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens at, and that the system gives to nobody before it is used."""
+    return next(port for port in SystemRandom().sample(PORTS, len(PORTS)) if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, suppress(OSError):
+        probe.bind((HOST, port))
+        return True
+    return False
 
 
 def end(process: subprocess.Popen[bytes], patience: float = 10) -> None:

@@ -61,7 +61,7 @@ def _configure(process: subprocess.Popen[bytes], url: str) -> None:
     assert process.stdin is not None  # noqa: S101
     with suppress(BrokenPipeError), process.stdin as stdin:
         stdin.write(settings.encode())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         if _ask(url, "PING"):
             return
@@ -72,7 +72,7 @@ def _configure(process: subprocess.Popen[bytes], url: str) -> None:
 def _ask(url: str, request: str) -> bool:
     """Whether our Valkey took the request: it knows the password, a stranger on its old port does not."""
     address = urlsplit(url)
-    with suppress(OSError), socket.create_connection((HOST, address.port or 0), timeout=2) as connection:
+    with suppress(OSError), socket.create_connection((HOST, address.port or 0), timeout=10) as connection:
         connection.sendall(f"AUTH {address.password}\r\n".encode())
         if connection.recv(64) != b"+OK\r\n":
             return False

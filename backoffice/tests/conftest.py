@@ -1,3 +1,3 @@
-from backoffice.tests.fixtures import quick_site
+from backoffice.tests.fixtures import empty_cache, quick_site
 
-__all__ = ["quick_site"]
+__all__ = ["empty_cache", "quick_site"]

@@ -3,9 +3,26 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.conf import settings as configured
+from django.core.cache import caches
 from django.utils import timezone, translation
+
+CACHE_PREFIX = f"test-{uuid4()}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def empty_cache() -> None:
+    """A cache of this process's own, which waits for a Redis that is slow."""
+    cache: Any = configured.CACHES["default"]
+    cache["KEY_PREFIX"] = CACHE_PREFIX  # keys are made of ids, which the databases of other runs have, too
+    for timeout in cache.get("OPTIONS", {}):
+        cache["OPTIONS"][timeout] = 60
+    # Made by the former settings, when a module that imports `cache` was collected: pytest looks at all its names.
+    caches["default"].close()
+    del caches["default"]
 
 
 @pytest.fixture(autouse=True)

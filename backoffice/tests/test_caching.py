@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,12 +14,12 @@ from backoffice.caching import FailSafeRedisCache
 
 
 @pytest.fixture
-def gone() -> FailSafeRedisCache:
+def gone() -> Iterator[FailSafeRedisCache]:
     """A cache whose Redis does not listen."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))  # and does not listen
         port = reserved.getsockname()[1]
-        return FailSafeRedisCache(f"redis://127.0.0.1:{port}/0", {"OPTIONS": {"socket_connect_timeout": 0.5}})
+        yield FailSafeRedisCache(f"redis://127.0.0.1:{port}/0", {"OPTIONS": {"socket_connect_timeout": 0.5}})
 
 
 @pytest.fixture

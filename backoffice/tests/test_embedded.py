@@ -134,7 +134,7 @@ def test_leaves_nothing_running_when_interrupted_while_it_starts(
     with hold(directory) as run:
         time.sleep(moment)
         run.send_signal(number)
-        run.wait(timeout=30)
+        run.wait(timeout=120)
     assert not (directory / "postgresql/data/postmaster.pid").exists()
     assert not (directory / "valkey/url").exists()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from environs import FileAwareEnv
 
 from backoffice import env
 
@@ -139,7 +140,8 @@ def test_what_must_be_set_is_asked_for(value: str | None, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def dotenv(tmp_path: Path) -> Any:
+def dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(env, "_env", FileAwareEnv(strip_whitespace=True))  # one remembers what it has read
     before = set(os.environ)
     yield tmp_path / ".env"
     for name in set(os.environ) - before:

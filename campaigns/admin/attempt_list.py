@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
-from campaigns.admin.base import ReadOnlyOfMailing, ScopedFilter
+from campaigns.admin.base import ReadOnlyScoped, ScopedFilter
 from campaigns.admin.lists import OPEN_MAILINGS, LeanList, PeriodFilter
 from campaigns.admin.meter import meter
 from campaigns.models import MailingAttempt
@@ -43,7 +43,7 @@ class KindFilter(DropdownFilter):
         return queryset.filter(**self.kinds.get(str(self.value()), {}))
 
 
-class AttemptList(ReadOnlyOfMailing):
+class AttemptList(ReadOnlyScoped):
     list_display = ("mailing_and_id", "status_badge", "progress", "kind", "created_at", "who")
     list_filter_submit = True
     list_filter: Any = (

@@ -1,11 +1,12 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,10 +17,6 @@ from campaigns.admin.preview import AsSent
 from campaigns.admin.progress import Watching
 from campaigns.models import MailingAttempt
 from campaigns.reports import progress
-
-
-def _grouped(count: int) -> str:
-    return number_format(count, force_grouping=True)
 
 
 def _removed(attempt: MailingAttempt) -> str:
@@ -33,7 +30,7 @@ def _counter(name: str) -> Any:
 
     @display(description=field.verbose_name)
     def counter(_admin: Any, attempt: MailingAttempt) -> str:
-        return _grouped(getattr(attempt, name))
+        return intcomma(getattr(attempt, name))
 
     return counter
 
@@ -86,7 +83,7 @@ class AttemptAdmin(Watching, AsSent, AttemptList):
 
     @display(description=gettext_lazy("open"))
     def open(self, attempt: MailingAttempt) -> str:
-        return _grouped(attempt.open)
+        return intcomma(attempt.open)
 
     @display(description=gettext_lazy("text"))
     def text_as_sent(self, attempt: MailingAttempt) -> str:

@@ -201,8 +201,8 @@ class ReadOnlyAdmin(SturdyList):
         return False
 
 
-class ReadOnlyOfMailing(Scoped, ReadOnlyAdmin):
-    """Attempts and log entries: seen by those who see the mailing."""
+class ReadOnlyScoped(Scoped, ReadOnlyAdmin):
+    """Such a noun, of which everybody sees what access.visible() gives."""
 
 
 def person(request: HttpRequest) -> User:

@@ -3,19 +3,23 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
-from django.utils.formats import number_format
+from django.urls import URLPattern, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from django.views.decorators.http import require_POST, require_safe
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from campaigns import access
 from campaigns.admin import bulk_actions
-from campaigns.admin.base import ReadOnlyOfMailing, record
+from campaigns.admin.base import ReadOnlyScoped, record
+from campaigns.admin.lists import owner_filter
+from campaigns.admin.object_urls import object_urls
 from campaigns.models import BulkJob
 
 COLOURS = {
@@ -27,7 +31,7 @@ COLOURS = {
 
 
 @admin.register(BulkJob)
-class BulkJobAdmin(ReadOnlyOfMailing):
+class BulkJobAdmin(ReadOnlyScoped):
     list_display = ("name", "state_badge", "result", "owner", "created_at")
     list_select_related = ("owner",)
     list_filter_submit = True
@@ -39,8 +43,7 @@ class BulkJobAdmin(ReadOnlyOfMailing):
         return super().get_queryset(request).defer("keys")
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, BulkJob) else []
-        return [("state", ChoicesDropdownFilter), ("deed", ChoicesDropdownFilter), *owner]
+        return [("state", ChoicesDropdownFilter), ("deed", ChoicesDropdownFilter), *owner_filter(request, BulkJob)]
 
     @display(description=gettext_lazy("bulk change"))
     def name(self, job: BulkJob) -> str:
@@ -52,23 +55,20 @@ class BulkJobAdmin(ReadOnlyOfMailing):
 
     @display(description=gettext_lazy("result"))
     def result(self, job: BulkJob) -> str:
-        figures = {"changed": _grouped(job.changed), "total": _grouped(job.total)}
+        if job.deed == BulkJob.Deed.DELETE_LIST:
+            return bulk_actions.changed(job)
+        figures = {"changed": intcomma(job.changed), "total": intcomma(job.total)}
         return _("%(changed)s changed of %(total)s selected") % figures
 
     def get_urls(self) -> list[URLPattern]:
-        pages = {"cancel": self.cancel_view, "progress": self.progress_view}
-        own = [
-            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"campaigns_bulkjob_{name}")
-            for name, view in pages.items()
-        ]
+        own = object_urls(self, cancel=require_POST(self.cancel_view), progress=self.progress_view)
         return [*own, *super().get_urls()]
 
+    @method_decorator(require_safe)
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The page of one."""
-        if request.method != "GET":
-            return HttpResponseNotAllowed(["GET"])
         job = self.get_object(request, object_id)
         context = {
             **self.admin_site.each_context(request),
@@ -78,13 +78,12 @@ class BulkJobAdmin(ReadOnlyOfMailing):
             "original": job,
             "media": self.media,
             "may": access.can(request.user, "change", job),
+            "deletes_list": job.deed == BulkJob.Deed.DELETE_LIST,
         }
         return TemplateResponse(request, "campaigns/bulk_job.html", context)
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """No slice begins any more. What has been done stays done, and the page says how much."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         job = self.get_object(request, object_id)
         if not access.can(request.user, "change", job):
             raise Http404
@@ -109,7 +108,3 @@ def _progress(job: BulkJob) -> dict[str, Any]:
         "changed": bulk_actions.changed(job),
         "left_out": bulk_actions.left_out(job.refused) if job.refused else "",
     }
-
-
-def _grouped(count: int) -> str:
-    return number_format(count, force_grouping=True)

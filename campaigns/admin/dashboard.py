@@ -16,6 +16,8 @@ from campaigns.admin.lists import IMPORT_RECIPIENTS, NEW_MAILING, WRITE_MESSAGE,
 from campaigns.admin.meter import meter
 from campaigns.models import Mailing, MailingAttempt, Message, Recipient
 from campaigns.reports import attention, counts, days
+from campaigns.reports.period import last_days
+from campaigns.reports.scope import Scope
 
 PERIODS = (14, 30)
 SHOWN = 5
@@ -44,7 +46,7 @@ def _at_work(request: HttpRequest) -> dict[str, Any]:
         "wanting": list(attention.wanting(attempts)[:SHOWN]),
         "upcoming": list(mailings.filter(status=Mailing.Status.SCHEDULED).order_by("next_run_at")[:SHOWN]),
         "recent": list(attention.finished(attempts)[:SHOWN]),
-        "chart": Chart(days.last_days(attempts.real(), period)),
+        "chart": Chart(days.by_day(Scope(attempts.real(), last_days(period)))),
         "period": period,
         "periods": PERIODS,
     }

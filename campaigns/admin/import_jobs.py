@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from django.views.decorators.http import require_POST, require_safe
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from backoffice import correlation
 from campaigns import access
-from campaigns.admin.base import ReadOnlyOfMailing, person, record
+from campaigns.admin.base import ReadOnlyScoped, person, record
+from campaigns.admin.downloads import as_csv
 from campaigns.admin.import_forms import ColumnsForm, LayoutForm
-from campaigns.admin.lists import IMPORT_RECIPIENTS
+from campaigns.admin.lists import IMPORT_RECIPIENTS, owner_filter
+from campaigns.admin.object_urls import object_urls
 from campaigns.imports import encoding, jobs, layouts, refusals, storage, work
 from campaigns.imports.errors import ImportRefused
 from campaigns.imports.jobs import Caller
@@ -60,7 +60,7 @@ _OF_ROWS = {name: (word, colour) for name, word, colour in FIGURES}
 
 
 @admin.register(ImportJob)
-class ImportJobAdmin(ReadOnlyOfMailing):
+class ImportJobAdmin(ReadOnlyScoped):
     list_display = ("name", "state_badge", "rows", "owner", "created_at")
     list_select_related = ("owner",)
     list_filter_submit = True
@@ -70,8 +70,7 @@ class ImportJobAdmin(ReadOnlyOfMailing):
     nothing_yet = gettext_lazy("Each file of recipients that you upload stands here, with what became of its rows.")
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, ImportJob) else []
-        return [("state", ChoicesDropdownFilter), *owner]
+        return [("state", ChoicesDropdownFilter), *owner_filter(request, ImportJob)]
 
     @display(description=gettext_lazy("state"), ordering="state", label=COLOURS)
     def state_badge(self, job: ImportJob) -> tuple[str, str]:
@@ -83,37 +82,31 @@ class ImportJobAdmin(ReadOnlyOfMailing):
         if not job.total:
             return None
         counted = ((getattr(job, name), str(word).lower()) for name, word, _colour in FIGURES)
-        total = ngettext("%s row", "%s rows", job.total) % _grouped(job.total)
-        return ", ".join([total, *(f"{_grouped(count)} {word}" for count, word in counted if count)])
+        total = ngettext("%s row", "%s rows", job.total) % intcomma(job.total)
+        return ", ".join([total, *(f"{intcomma(count)} {word}" for count, word in counted if count)])
 
     def get_urls(self) -> list[URLPattern]:
-        pages: dict[str, Callable[..., HttpResponseBase]] = {
-            "read": self.read_view,
-            "choose": self.choose_view,
-            "confirm": self.confirm_view,
-            "cancel": self.cancel_view,
-            "progress": self.progress_view,
-            "refused": self.refused_view,
-        }
-        own = [
-            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"campaigns_importjob_{name}")
-            for name, view in pages.items()
-        ]
+        own = object_urls(
+            self,
+            read=require_POST(self.read_view),
+            choose=require_POST(self.choose_view),
+            confirm=require_POST(self.confirm_view),
+            cancel=require_POST(self.cancel_view),
+            progress=self.progress_view,
+            refused=self.refused_view,
+        )
         return [*own, *super().get_urls()]
 
+    @method_decorator(require_safe)
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The page of one import, whatever it waits for."""
-        if request.method != "GET":
-            return HttpResponseNotAllowed(["GET"])
         job = self.get_object(request, object_id)
         return self._page(request, job, ColumnsForm(job))
 
     def read_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The file is to be read in another encoding, or at another delimiter."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         job = self._own(request, object_id)
         if job.layout["kind"] != "csv":
             raise Http404
@@ -124,8 +117,6 @@ class ImportJobAdmin(ReadOnlyOfMailing):
 
     def choose_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The columns are told; the rows are counted."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         job = self._own(request, object_id)
         form = ColumnsForm(job, request.POST)
         if not form.is_valid():
@@ -134,14 +125,10 @@ class ImportJobAdmin(ReadOnlyOfMailing):
         return self._done(request, job, lambda caller: jobs.choose(job, mapping, mode, caller, into))
 
     def confirm_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         job = self._own(request, object_id)
         return self._done(request, job, lambda caller: jobs.confirm(job, person(request), caller), _("Confirmed."))
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         job = self._own(request, object_id)
         return self._done(request, job, lambda _caller: work.cancel(job), _("Cancelled."))
 
@@ -157,9 +144,7 @@ class ImportJobAdmin(ReadOnlyOfMailing):
         job = self.get_object(request, object_id)
         if not storage.is_kept(job):
             raise Http404
-        response = StreamingHttpResponse(_csv(refusals.table(job)), content_type="text/csv; charset=utf-8")
-        response.headers["Content-Disposition"] = f'attachment; filename="refused-{job.pk}.csv"'
-        return response
+        return as_csv(request, refusals.table(job), f"refused-{job.pk}")
 
     def _own(self, request: HttpRequest, object_id: str) -> ImportJob:
         """The import, if the person may go on with it. Raises Http404."""
@@ -201,10 +186,6 @@ class ImportJobAdmin(ReadOnlyOfMailing):
         return TemplateResponse(request, "campaigns/import_job.html", context)
 
 
-def _grouped(count: int) -> str:
-    return number_format(count, force_grouping=True)
-
-
 def _progress(job: ImportJob) -> dict[str, Any]:
     seconds = (timezone.now() - job.work_began_at).total_seconds() if job.work_began_at else 0
     figures = [(word, getattr(job, name), colour) for name, word, colour in FIGURES]
@@ -227,11 +208,3 @@ def _as_shown(row: dict[str, Any]) -> dict[str, Any]:
     word, colour = _OF_ROWS[row["verdict"]]
     attributes = json.loads(row.get("attributes") or "{}")
     return {**row, "word": word, "colour": colour, "attributes": ", ".join(f"{k}: {v}" for k, v in attributes.items())}
-
-
-def _csv(rows: Iterator[list[str]]) -> Iterator[str]:
-    yield "\N{BYTE ORDER MARK}"  # or Excel takes it for another encoding
-    for row in rows:
-        buffer = io.StringIO()
-        csv.writer(buffer).writerow(row)
-        yield buffer.getvalue()

@@ -7,14 +7,16 @@ from typing import Any, cast
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.contrib.filters.forms import DropdownForm
 
-from campaigns.reports import counts, days
+from campaigns import access
+from campaigns.reports import counts, period
 
 
 class CappedPaginator(Paginator):
@@ -62,7 +64,7 @@ class PeriodFilter(admin.FieldListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self._chosen not in dict(self.periods):
             return queryset
-        return queryset.filter(**{f"{self.field_path}__gte": days.first_moment(int(self._chosen))})
+        return queryset.filter(**{f"{self.field_path}__gte": period.last_days(int(self._chosen)).since})
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         form = DropdownForm(
@@ -108,6 +110,11 @@ OPEN_MAILINGS = Step(
     "campaigns.view_mailing",
 )
 ADD_LIMIT = Step(gettext_lazy("Add a limit"), "add", "admin:campaigns_sendinglimit_add", "campaigns.add_sendinglimit")
+
+
+def owner_filter(request: HttpRequest, model: type[Model]) -> list[Any]:
+    """The filter by owner, for those who see everybody's."""
+    return [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, model) else []
 
 
 def allowed(request: HttpRequest, steps: tuple[Step, ...]) -> list[Step]:

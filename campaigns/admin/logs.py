@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from campaigns import access
 from campaigns.admin import log_list
-from campaigns.admin.base import ReadOnlyOfMailing, ScopedFilter
+from campaigns.admin.base import ReadOnlyScoped, ScopedFilter
 from campaigns.admin.lists import OPEN_MAILINGS
 from campaigns.admin.log_list import LogList
 from campaigns.admin.replies import ReplyFilter
@@ -50,7 +50,7 @@ class StatusFilter(ChoicesDropdownFilter):
 
 
 @admin.register(MailingLog)
-class LogAdmin(ReadOnlyOfMailing):
+class LogAdmin(ReadOnlyScoped):
     list_display = ("email", "status_badge", "reply", "tries", "settled_at", "mailing_and_attempt")
     list_filter_submit = True
     list_filter = (("status", StatusFilter), ("attempt__mailing", MailingFilter), ReplyFilter)

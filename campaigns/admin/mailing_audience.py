@@ -5,24 +5,27 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from campaigns import access
+from campaigns.admin import live_count
 from campaigns.admin.base import ScopedAdmin, person
 from campaigns.admin.conditions import ConditionsField, ListNames, sentences
 from campaigns.audience import Audience
 from campaigns.models import Mailing, Recipient, RecipientList
 from campaigns.models.conditions import LIST, parse
-from campaigns.sending.ledger import audience
 
 LISTS = ("lists", "excluded_lists")
 WHOM = (*LISTS, "conditions", "add_recipients", "add_all")
@@ -64,6 +67,19 @@ class MailingAudience(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.count_view)
         return [path("audience/count/", view, name="campaigns_mailing_count"), *super().get_urls()]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        try:
+            response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:
+            # A list was deleted between our looking and our writing, and the database keeps to it.
+            messages.error(
+                request, _("What this mailing names was deleted meanwhile. Nothing was saved: choose again.")
+            )
+            return HttpResponseRedirect(request.get_full_path())
+        return response
 
     def whom(self, request: HttpRequest, obj: Mailing | None) -> tuple[Any, dict[str, Any]]:
         """The fieldset of a form that may be edited."""
@@ -119,10 +135,8 @@ class MailingAudience(ScopedAdmin):
         form.full_clean()
         if wrong := [str(error) for name in WHOM for error in form.errors.get(name, ())]:
             return render(request, "campaigns/letters_now.html", {"wrong": wrong})
-        said = _said(request, mailing, form.cleaned_data)
-        letters = audience.count_letters_to(said)
-        context = {"letters": letters, "without": said.count() - letters}
-        return render(request, "campaigns/letters_now.html", context)
+        found = live_count.letters(_said(request, mailing, form.cleaned_data))
+        return render(request, "campaigns/letters_now.html", found._asdict() if found else {"many": True})
 
     def _edited(self, request: HttpRequest) -> Mailing | None:
         """The mailing that the form is of, if it is there. Raises Http404 and PermissionDenied."""

@@ -8,13 +8,12 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from campaigns import access
 from campaigns.admin.base import ScopedAdmin
 from campaigns.admin.dashboard import running_view
-from campaigns.admin.lists import IMPORT_RECIPIENTS, NEW_MAILING, WRITE_MESSAGE, LeanList, PeriodFilter
+from campaigns.admin.lists import IMPORT_RECIPIENTS, NEW_MAILING, WRITE_MESSAGE, LeanList, PeriodFilter, owner_filter
 from campaigns.admin.meter import meter
 from campaigns.models import Mailing, MailingAttempt
 
@@ -40,8 +39,7 @@ class MailingList(ScopedAdmin):
     )
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Mailing) else []
-        return [("status", ChoicesDropdownFilter), *owner, ("created_at", PeriodFilter)]
+        return [("status", ChoicesDropdownFilter), *owner_filter(request, Mailing), ("created_at", PeriodFilter)]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LeanList

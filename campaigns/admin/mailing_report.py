@@ -5,12 +5,13 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from campaigns import access
 from campaigns.admin import report_tables
 from campaigns.admin.base import Scoped
+from campaigns.admin.object_urls import object_urls
 from campaigns.admin.report_form import ALWAYS
 from campaigns.admin.report_view import ReportView
 from campaigns.admin.tables import Table
@@ -64,8 +65,7 @@ class MailingReport(Scoped):
     """Gives the mailings their reports."""
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.report_view, cacheable=True)
-        return [path("<path:object_id>/report/", view, name="campaigns_mailing_report"), *super().get_urls()]
+        return [*object_urls(self, report=self.report_view, cacheable=True), *super().get_urls()]
 
     def report_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The report, for whoever may see the mailing."""

@@ -107,7 +107,9 @@ class MailingAdmin(
 
     def save_model(self, request: HttpRequest, obj: Mailing, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if obj.status == Mailing.Status.SCHEDULED and SCHEDULE & set(form.changed_data):
+        # Asked now that the row is ours: it may have been scheduled, or launched, since the form was read.
+        scheduled = Mailing.objects.filter(pk=obj.pk, status=Mailing.Status.SCHEDULED)
+        if SCHEDULE & set(form.changed_data) and scheduled.exists():
             self._reschedule(request, obj)
 
     def _reschedule(self, request: HttpRequest, mailing: Mailing) -> None:

@@ -6,12 +6,10 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
-from campaigns import access
 from campaigns.admin.clone import MessageCloning
-from campaigns.admin.lists import WRITE_MESSAGE, LeanList, PeriodFilter
+from campaigns.admin.lists import WRITE_MESSAGE, LeanList, PeriodFilter, owner_filter
 from campaigns.admin.preview import MessagePreview
 from campaigns.admin.sharing import Sharing
 from campaigns.models import Message
@@ -33,8 +31,7 @@ class MessageAdmin(MessagePreview, MessageCloning, Sharing):
         return super().get_queryset(request).select_related("owner")
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Message) else []
-        return [*owner, ("updated_at", PeriodFilter)]
+        return [*owner_filter(request, Message), ("updated_at", PeriodFilter)]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LeanList

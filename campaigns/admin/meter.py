@@ -1,6 +1,6 @@
 """How far an attempt is, drawn in a row: what came to which end, and the figures beside it."""
 
-from django.utils.formats import number_format
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ def meter(attempt: MailingAttempt) -> SafeString:
 
 def bar(attempt: MailingAttempt) -> SafeString:
     """A bar of what came to which end; the figures tell the same to who does not see it."""
-    return stacked([(getattr(attempt, name), colour) for name, _label, colour in OUTCOMES], attempt.total)
+    return stacked([(getattr(attempt, name), colour) for name, _label, colour, _status in OUTCOMES], attempt.total)
 
 
 def stacked(counts: list[tuple[int, str]], total: int) -> SafeString:
@@ -36,13 +36,9 @@ def figures(attempt: MailingAttempt) -> str:
     """How many of how many, and what went wrong."""
     done = attempt.dry_runs if attempt.dry_run else attempt.sent
     sentence = _("%(count)s of %(total)s composed") if attempt.dry_run else _("%(count)s of %(total)s sent")
-    parts = [sentence % {"count": _number(done), "total": _number(attempt.total)}]
+    parts = [sentence % {"count": intcomma(done), "total": intcomma(attempt.total)}]
     if attempt.errors:
-        parts.append(ngettext("%s error", "%s errors", attempt.errors) % _number(attempt.errors))
+        parts.append(ngettext("%s error", "%s errors", attempt.errors) % intcomma(attempt.errors))
     if attempt.unconfirmed:
-        parts.append(_("%s unconfirmed") % _number(attempt.unconfirmed))
+        parts.append(_("%s unconfirmed") % intcomma(attempt.unconfirmed))
     return ", ".join(parts)
-
-
-def _number(value: int) -> str:
-    return number_format(value, force_grouping=True)

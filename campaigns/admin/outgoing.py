@@ -8,7 +8,7 @@ from django.conf import settings
 
 from accounts.models import User
 from campaigns import access, lifecycle, preflight
-from campaigns.audience import Audience
+from campaigns.audience import Audience, is_suppressed
 from campaigns.models import Mailing, Recipient
 from campaigns.models.log import Status
 from campaigns.preflight import Finding
@@ -175,7 +175,7 @@ def _sample(to: object, write: Callable[[], Preview]) -> Sample:
 
 
 def _seen(user: User, candidates: Iterable[int | None]) -> list[Recipient]:
-    """The first, the middle and the last of the candidates whom the person may see."""
-    found = Recipient.objects.filter(pk__in=[number for number in candidates if number])
+    """The first, the middle and the last of the candidates whom the person may see, and who get a letter."""
+    found = Recipient.objects.filter(pk__in=[number for number in candidates if number]).exclude(is_suppressed())
     seen = list(access.visible_among(user, found).order_by("pk"))
     return list(dict.fromkeys((seen[0], seen[len(seen) // 2], seen[-1]))) if seen else []

@@ -5,9 +5,10 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 
 from campaigns.admin.attempt_list import STATUS_COLOURS
+from campaigns.admin.object_urls import object_urls
 from campaigns.admin.progress import Watching
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.reports import progress, timeline
@@ -25,14 +26,7 @@ class MailingRuns(Watching):
         return progress.of_mailing(obj)
 
     def get_urls(self) -> list[URLPattern]:
-        parts = (("attempts", self.attempts_view), ("timeline", self.timeline_view))
-        return [
-            *(
-                path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"campaigns_mailing_{name}")
-                for name, view in parts
-            ),
-            *super().get_urls(),
-        ]
+        return [*object_urls(self, attempts=self.attempts_view, timeline=self.timeline_view), *super().get_urls()]
 
     def attempts_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A page of the mailing's attempts; tests are none."""

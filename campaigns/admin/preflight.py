@@ -1,7 +1,6 @@
 """The page of what was found wrong with a mailing before it is sent, with those whom it concerns."""
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +16,14 @@ from unfold.decorators import action
 
 from campaigns import access
 from campaigns.admin.base import Scoped
+from campaigns.admin.downloads import as_csv
+from campaigns.imports.rows import neutralised
 from campaigns.models import Mailing, Recipient
 from campaigns.preflight import Finding, findings
 
 FINDING, NEW_ONLY, PAGE = "finding", "new", "page"
 FIRST, PER_PAGE = 5, 50
 COLUMNS = ("email", "full_name", "comment")
-# What makes a spreadsheet take a cell for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,7 @@ class MailingPreflight(Scoped):
         mailing = self._checked_mailing(request, object_id)
         finding = _with_rows(request, mailing, request.GET.get(FINDING, ""))
         rows = _shown(request, finding).visible.values_list(*COLUMNS)
-        headers = {"Content-Disposition": f'attachment; filename="preflight-{mailing.pk}.csv"'}
-        return StreamingHttpResponse(_csv(rows), content_type="text/csv; charset=utf-8", headers=headers)
+        return as_csv(request, _lines(rows), f"preflight-{mailing.pk}")
 
     def _checked_mailing(self, request: HttpRequest, object_id: str) -> Mailing:
         mailing: Mailing = self.get_object(request, object_id)
@@ -115,15 +113,7 @@ def _shown(request: HttpRequest, finding: Finding) -> Shown:
     return Shown(finding, visible, visible.count())
 
 
-def _csv(rows: QuerySet[Recipient, tuple[str, ...]]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
+def _lines(rows: QuerySet[Recipient, tuple[str, ...]]) -> Iterator[Sequence[str]]:
+    yield COLUMNS
     for row in rows.iterator():
-        yield writer.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row])
-
-
-class _Echo:
-    """A file that hands back each line."""
-
-    def write(self, line: str) -> str:
-        return line
+        yield [neutralised(cell) for cell in row]

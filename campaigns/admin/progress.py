@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.translation import get_language
 
 from campaigns.admin.base import Scoped
+from campaigns.admin.object_urls import object_urls
 from campaigns.reports import domains, pace, replies, sparkline
 from campaigns.reports.progress import Progress
 
@@ -35,13 +36,8 @@ class Watching(Scoped):
 
     def get_urls(self) -> list[URLPattern]:
         # The admin's own marking forbids to keep an answer, and so to ask whether it still holds.
-        progress = self.admin_site.admin_view(self.progress_view, cacheable=True)
-        trouble = self.admin_site.admin_view(self.trouble_view)
-        return [
-            path("<path:object_id>/progress/", progress, name=f"{self._noun}_progress"),
-            path("<path:object_id>/trouble/", trouble, name=f"{self._noun}_trouble"),
-            *super().get_urls(),
-        ]
+        progress = object_urls(self, progress=self.progress_view, cacheable=True)
+        return [*progress, *object_urls(self, trouble=self.trouble_view), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

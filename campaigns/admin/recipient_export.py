@@ -4,25 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 from import_export.admin import ImportExportModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
+from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from campaigns.admin.downloads import streamed
 from campaigns.imports.formats import CSV, XLSX
 from campaigns.imports.recipients import RecipientResource
 from campaigns.models import Recipient
 
+_KINDS = {
+    CSV: gettext_lazy("CSV: any number of rows, for other programs and for a later import"),
+    XLSX: gettext_lazy("XLSX: for Excel and other spreadsheets, at most 1,048,575 rows"),
+}
+
+
+class RecipientExportForm(ExportForm):
+    """Asks for the kind of file, and says what each is good for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["format"] = forms.ChoiceField(
+            label=gettext_lazy("Format"),
+            choices=[(str(number), _KINDS[kind]) for number, kind in enumerate(RecipientExport.formats)],
+            initial="0",
+            widget=UnfoldAdminRadioSelectWidget,
+        )
+
 
 class RecipientExport(ImportExportModelAdmin):
     """Gives the ModelAdmin of recipients its export: of the rows that the list shows, on all of its pages."""
 
     resource_classes = [RecipientResource]
-    export_form_class = ExportForm
+    export_form_class = RecipientExportForm
+    export_template_name = "campaigns/export.html"
     formats = [CSV, XLSX]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
@@ -34,6 +56,17 @@ class RecipientExport(ImportExportModelAdmin):
         except (IncorrectLookupParameters, ValueError):  # a ValueError: a year that no calendar has
             return HttpResponseRedirect(reverse("admin:campaigns_recipient_changelist", query={ERROR_FLAG: 1}))
         return response
+
+    def init_request_context_data(self, request: HttpRequest, form: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().init_request_context_data(request, form)
+        changelist: Any = self.get_changelist_instance(request)
+        return context | {
+            "page_name": context["title"],
+            "counted": changelist.paginator.counted,
+            "narrowed": changelist.query or changelist.has_active_filters,
+            "list_url": reverse("admin:campaigns_recipient_changelist") + changelist.get_query_string(),
+            "columns": RecipientResource.Meta.fields,
+        }
 
     def get_valid_export_item_pks(self, request: HttpRequest) -> list[int]:
         return []  # what is exported is what the list shows: no page of ours posts single items

@@ -9,18 +9,16 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from accounts.models import User
 from campaigns import access
 from campaigns.admin.base import person
-from campaigns.admin.lists import IMPORT_RECIPIENTS, Step
+from campaigns.admin.list_deletion import ListDeletion
+from campaigns.admin.lists import IMPORT_RECIPIENTS, Step, owner_filter
 from campaigns.admin.sharing import Sharing
-from campaigns.audience import naming
-from campaigns.models import Membership, Recipient, RecipientList
+from campaigns.models import Recipient, RecipientList
 from campaigns.reports.counts import MOST, Count
 
 # Of a list of a million, no more are counted than a page of lists has time for.
@@ -57,7 +55,8 @@ class RecipientListForm(forms.ModelForm):
 
 
 @admin.register(RecipientList)
-class RecipientListAdmin(Sharing):
+class RecipientListAdmin(ListDeletion, Sharing):
+    actions: Any = ("delete_selected",)
     form = RecipientListForm
     list_display = ("name", "member_count", "owner", "updated_at")
     list_filter_submit = True
@@ -75,7 +74,7 @@ class RecipientListAdmin(Sharing):
         return found.annotate(counted=counted)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        return [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, RecipientList) else []
+        return owner_filter(request, RecipientList)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
@@ -101,29 +100,3 @@ class RecipientListAdmin(Sharing):
         url = reverse("admin:campaigns_recipient_changelist", query={"lists__id__exact": one.pk})
         sentence = ngettext("%s recipient", "%s recipients", count.number) % count
         return format_html('<a class="autosend-link" href="{}">{}</a>', url, sentence)
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Memberships are counted, not collected; a list that a mailing names can not be deleted.
-
-        Without it, who was excluded would get mail.
-        """
-        objs = list(objs)
-        keys = [one.pk for one in objs]
-        members = Membership.objects.filter(list__in=keys).count()
-        counts = {self.opts.verbose_name_plural: len(objs), gettext_lazy("members"): members}
-        may_all = all(self.has_delete_permission(request, one) for one in objs)
-        return (
-            [str(one) for one in objs[:20]],
-            counts,
-            set() if may_all else {self.opts.verbose_name},
-            _in_use(request, objs),
-        )
-
-
-def _in_use(request: HttpRequest, lists: list[RecipientList]) -> list[str]:
-    """Which mailings keep the lists; those that the person may not see are counted."""
-    mailings = naming([one.pk for one in lists])
-    seen = list(access.visible_among(request.user, mailings)[:20])
-    hidden = mailings.count() - len(seen)
-    sentence = ngettext("%s mailing more", "%s mailings more", hidden)
-    return [_("Mailing “%s”") % one for one in seen] + ([sentence % hidden] if hidden > 0 else [])

@@ -8,17 +8,15 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from accounts.models import User
-from campaigns import access
 from campaigns.admin import recipient_search
 from campaigns.admin.base import person
 from campaigns.admin.bulk_actions import BulkActions
 from campaigns.admin.import_upload import ImportUpload
 from campaigns.admin.keyset import KeysetList, MembersFilter
-from campaigns.admin.lists import ADD_RECIPIENT, IMPORT_RECIPIENTS
+from campaigns.admin.lists import ADD_RECIPIENT, IMPORT_RECIPIENTS, owner_filter
 from campaigns.admin.recipient_export import RecipientExport
 from campaigns.admin.sharing_many import SharingOfMany
 from campaigns.models import Recipient
@@ -61,8 +59,7 @@ class RecipientAdmin(BulkActions, SharingOfMany, RecipientExport, ImportUpload):
         return form
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Recipient) else []
-        return [("lists", MembersFilter), ("mailings", MembersFilter), *owner]
+        return [("lists", MembersFilter), ("mailings", MembersFilter), *owner_filter(request, Recipient)]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetList

@@ -1,28 +1,26 @@
 """A report as a file: CSV while it is read, or a workbook with a sheet for each of its tables."""
 
-import csv
 from collections.abc import Iterator
 from datetime import date, datetime
 from io import BytesIO
 from typing import Any
 
 import openpyxl
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
+from campaigns.admin import downloads
 from campaigns.admin.tables import Table
+from campaigns.imports.rows import neutralised
 
-# What makes a spreadsheet take a cell for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def as_csv(table: Table, name: str) -> StreamingHttpResponse:
-    """One table, line by line. It begins with a byte order mark: without it Excel does not read UTF-8."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{table.name}.csv"'}
-    return StreamingHttpResponse(_lines(table), content_type="text/csv; charset=utf-8", headers=headers)
+def as_csv(request: HttpRequest, table: Table, name: str) -> StreamingHttpResponse:
+    """One table."""
+    return downloads.as_csv(request, _lines(table), f"{name}-{table.name}")
 
 
 def as_workbook(tables: list[Table], name: str) -> HttpResponse:
@@ -37,11 +35,8 @@ def as_workbook(tables: list[Table], name: str) -> HttpResponse:
     return HttpResponse(file.getvalue(), content_type=XLSX, headers=headers)
 
 
-def _lines(table: Table) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield "\ufeff"
-    for line in table.lines():
-        yield writer.writerow([_written(value) for value in line])
+def _lines(table: Table) -> Iterator[list[Any]]:
+    return ([_written(value) for value in line] for line in table.lines())
 
 
 def _written(value: Any) -> Any:
@@ -49,7 +44,7 @@ def _written(value: Any) -> Any:
         return timezone.localtime(value).isoformat(" ", "seconds")
     if isinstance(value, float):
         return round(value, 2)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return neutralised(value) if isinstance(value, str) else value
 
 
 def _cell(sheet: Any, value: Any) -> Any:
@@ -60,10 +55,3 @@ def _cell(sheet: Any, value: Any) -> Any:
     cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", str(value)))
     cell.data_type = "s"
     return cell
-
-
-class _Echo:
-    """A file that hands back each line."""
-
-    def write(self, line: str) -> str:
-        return line

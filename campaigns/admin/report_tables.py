@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.formats import number_format
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -170,14 +170,14 @@ def failures(found: list[Failure], letters: Failures) -> Table:
     hints = [_("Of the attempts that were launched in these days, the latest first.")] if found else []
     nothing = _("No letter has failed, and none is in doubt.")
     if letters.count() > MOST_IN_FILE:
-        hints.append(_("A file has the first %s.") % number_format(MOST_IN_FILE, force_grouping=True))
+        hints.append(_("A file has the first %s.") % intcomma(MOST_IN_FILE))
     if pruned := letters.pruned:
         removed = ngettext(
             "%s letter can not be listed: the log of its attempt has been removed.",
             "%s letters can not be listed: the log of their attempts has been removed.",
             pruned,
         )
-        nothing = removed % number_format(pruned, force_grouping=True)
+        nothing = removed % intcomma(pruned)
         hints.append(nothing)
     leads_to = "admin:campaigns_mailinglog_change"
     return Table("failures", _("Failures"), columns, rows, " ".join(hints), nothing, leads_to=leads_to)

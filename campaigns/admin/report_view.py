@@ -29,7 +29,7 @@ from campaigns.admin.chart import Chart
 from campaigns.admin.report_form import USUAL, ReportForm
 from campaigns.admin.tables import Table, turn
 from campaigns.models import Mailing, MailingAttempt
-from campaigns.reports import figures, rollups
+from campaigns.reports import days, figures, rollups
 from campaigns.reports.failures import Failures
 from campaigns.reports.figures import Figures
 from campaigns.reports.period import Period
@@ -143,7 +143,7 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
     def _report(self) -> dict[str, Any]:
         found = self._by(self.scope)
         total = figures.total(found.values())
-        bars = figures.by_day(self.scope.within(self._whole().last_days(MOST_BARS)))
+        bars = days.by_day(self.scope.within(self._whole().last_days(MOST_BARS)))
         main = self._in_order(self._main(found, total))
         return {
             "tiles": self._tiles(total),
@@ -184,7 +184,7 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
 
     def _whole(self) -> Period:
         """The days of the report, also where it has no first one."""
-        return self.scope.period.starting(figures.first_day(self.scope))
+        return self.scope.period.starting(days.first_day(self.scope))
 
     def _tiles(self, now: Figures) -> list[Tile]:
         before = None
@@ -217,13 +217,14 @@ class ReportView(UnfoldSiteViewMixin, ClientCacheMixin, TemplateView):
         tables = {table.name: table for table in self._tables()}
         if wanted and wanted not in tables:
             raise Http404
-        return report_files.as_csv(tables[wanted] if wanted else next(iter(tables.values())), name)
+        table = tables[wanted] if wanted else next(iter(tables.values()))
+        return report_files.as_csv(self.request, table, name)
 
     def _tables(self) -> list[Table]:
         found = self._by(self.scope)
         total = figures.total(found.values())
-        days = figures.by_day(self.scope.within(self._whole()))
-        tables = [self._in_order(self._main(found, total)), report_tables.days(days), *self._others(total)]
+        every_day = days.by_day(self.scope.within(self._whole()))
+        tables = [self._in_order(self._main(found, total)), report_tables.days(every_day), *self._others(total)]
         if self._shows_failures():
             letters = Failures(self.scope)
             tables.append(report_tables.failures(letters[0 : report_tables.MOST_IN_FILE], letters))

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.forms import BaseDialogForm
@@ -46,7 +46,7 @@ def refuse_another_number(typed: str, letters: int) -> None:
     """Raises ValidationError."""
     if is_many(letters) and _SEPARATORS.sub("", typed) != str(letters):
         sentence = ngettext("It is %s letter: type this number.", "It is %s letters: type this number.", letters)
-        raise forms.ValidationError(sentence % number_format(letters, force_grouping=True))
+        raise forms.ValidationError(sentence % intcomma(letters))
 
 
 def launches(mailings: Iterable[Mailing]) -> str:

@@ -39,10 +39,11 @@ class SharingOfMany(Sharing):
 
     def _ask_with_whom(self, request: HttpRequest, form: GranteesForm, count: int, selected: int) -> HttpResponse:
         name = request.POST["action"]
+        title = str(getattr(self, name).short_description).removesuffix("…")
         context = {
             **self.admin_site.each_context(request),
-            "title": getattr(self, name).short_description,
-            "page_name": getattr(self, name).short_description,
+            "title": title,
+            "page_name": title,
             "opts": self.opts,
             "form": form,
             "media": form.media,

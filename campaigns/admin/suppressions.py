@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
@@ -26,7 +26,7 @@ from unfold.widgets import (
 
 from campaigns import access
 from campaigns.admin.base import Scoped, SturdyList, person
-from campaigns.admin.lists import Step
+from campaigns.admin.lists import Step, owner_filter
 from campaigns.imports import addresses, encoding
 from campaigns.imports.errors import UnusableFile, UnusableRow
 from campaigns.models import Suppression
@@ -35,13 +35,18 @@ from campaigns.models.suppression import Reason
 SUPPRESS = Step(
     gettext_lazy("Suppress addresses"), "block", "admin:campaigns_suppression_add", "campaigns.add_suppression"
 )
-# So many of what was refused are told.
+# So many of what was refused, or is deleted, are told.
 MOST_TOLD = 10
+# Some 200,000 addresses, which are read while the person waits.
+MOST_MEGABYTES = 5
 _CELLS = re.compile(r"[,;\t]")
 _HEADINGS = {"email", "e-mail", "email address", "e-mail address", "address"}
 
 
 class SuppressForm(forms.Form):
+    # Whether a file came that was so large that nothing of it was kept.
+    dropped = False
+
     addresses = forms.CharField(
         required=False,
         label=gettext_lazy("Addresses"),
@@ -65,6 +70,8 @@ class SuppressForm(forms.Form):
 
     def clean_file(self) -> str:
         file = self.cleaned_data["file"]
+        if self.dropped or (file and file.size > MOST_MEGABYTES * 1_000_000):
+            raise forms.ValidationError(_("The file is larger than %s MB: divide it.") % MOST_MEGABYTES)
         if file is None:
             return ""
         try:
@@ -124,8 +131,7 @@ class SuppressionAdmin(Scoped, SturdyList):
     nothing_yet = gettext_lazy("An address that stands here gets no mail of any mailing, whoever's recipient it is.")
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        owner = [("owner", RelatedDropdownFilter)] if access.sees_all(request.user, Suppression) else []
-        return [("reason", ChoicesDropdownFilter), *owner]
+        return [("reason", ChoicesDropdownFilter), *owner_filter(request, Suppression)]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -142,16 +148,25 @@ class SuppressionAdmin(Scoped, SturdyList):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = SuppressForm(request.POST, request.FILES) if request.method == "POST" else SuppressForm()
+        form.dropped = getattr(request, "upload_too_large", False)
         if form.is_valid():
             return self._enter(request, form.cleaned_data)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Suppress addresses"),
+            "page_name": _("Suppress addresses"),
             "opts": self.opts,
             "form": form,
             "media": self.media + form.media,
         }
         return TemplateResponse(request, "campaigns/suppress.html", context)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Nothing hangs on them, and there may be very many: they are counted, and the first ones named."""
+        objs = list(objs)
+        may_all = all(self.has_delete_permission(request, one) for one in objs)
+        counts = {self.opts.verbose_name_plural: len(objs)}
+        return [str(one) for one in objs[:MOST_TOLD]], counts, set() if may_all else {self.opts.verbose_name}, []
 
     @display(description=gettext_lazy("reason"), ordering="reason", label=True)
     def reason_badge(self, suppression: Suppression) -> str:
@@ -160,17 +175,18 @@ class SuppressionAdmin(Scoped, SturdyList):
     def _enter(self, request: HttpRequest, cleaned: dict[str, Any]) -> HttpResponse:
         found: list[str] = cleaned["found"]
         entered = Suppression.objects.enter(found, person(request), cleaned["reason"], cleaned["source"])
-        messages.success(request, _entered(entered) % {"count": entered})
+        if entered:
+            messages.success(request, _entered(entered) % {"count": entered})
         if already := len(found) - entered:
             messages.info(request, _already(already) % {"count": already})
-        self._record(request, found)
+        if entered == len(found) == 1:
+            self._record(request, found[0])
         return HttpResponseRedirect(reverse("admin:campaigns_suppression_changelist"))
 
-    def _record(self, request: HttpRequest, found: list[str]) -> None:
-        # A line of history for one that was typed in; of a thousand, their rows tell who entered them, and when.
-        if len(found) == 1:
-            new: QuerySet[Suppression] = Suppression.objects.filter(email=found[0], owner=person(request))
-            LogEntry.objects.log_actions(person(request).pk, new, ADDITION)
+    def _record(self, request: HttpRequest, address: str) -> None:
+        """A line of history for one that was typed in; of a thousand, their rows tell who entered them, and when."""
+        new: QuerySet[Suppression] = Suppression.objects.filter(email=address, owner=person(request))
+        LogEntry.objects.log_actions(person(request).pk, new, ADDITION)
 
 
 def _entered(count: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Self
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.paginator import Page, Paginator
 from django.urls import reverse
 from django.utils import timezone
@@ -182,4 +183,4 @@ def _written(kind: Kind, value: Any) -> str:
         return str(date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT"))
     if kind == "day":
         return str(date_format(value, "DATE_FORMAT"))
-    return str(number_format(value, force_grouping=True)) if kind == "number" else str(value)
+    return str(intcomma(value)) if kind == "number" else str(value)

@@ -2,12 +2,13 @@
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns import access, lifecycle
 from campaigns.admin.base import ScopedAdmin, person, record
+from campaigns.admin.object_urls import object_urls
 from campaigns.lifecycle import LifecycleError
 
 
@@ -15,8 +16,7 @@ class Undo(ScopedAdmin):
     """Gives a ModelAdmin of mailings the address that the banner's button posts to."""
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_POST(self.undo_view))
-        return [path("<path:object_id>/undo/", view, name="campaigns_mailing_undo"), *super().get_urls()]
+        return [*object_urls(self, undo=require_POST(self.undo_view)), *super().get_urls()]
 
     def undo_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         mailing = self.get_object(request, object_id)

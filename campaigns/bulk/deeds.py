@@ -47,7 +47,8 @@ def _allowed(job: BulkJob, some: Recipients) -> Recipients:
 
 def _delete(_job: BulkJob, some: Recipients) -> int:
     """With what hangs on them; rows of the ledger stay, and keep the address."""
-    keys = list(some.order_by("pk").values_list("pk", flat=True))
+    # Held, so that nobody puts them into a list or audience while that is emptied of them.
+    keys = list(some.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     _all, by_model = Recipient.objects.filter(pk__in=keys).only("pk").delete()
     return by_model.get(Recipient._meta.label, 0)
 

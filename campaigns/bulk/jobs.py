@@ -50,7 +50,19 @@ def start(job: BulkJob, selected: Recipients) -> BulkJob:
 
     Raises BulkRefused when the owner may not change the target.
     """
-    job = work.begin(job, selected)
+    return _started(work.begin(job, selected))
+
+
+@transaction.atomic
+def start_deleting(job: BulkJob) -> BulkJob:
+    """Delete the list of the job, if it is small, and otherwise have a worker do it; returns the job as it is then.
+
+    Raises BulkRefused when a mailing names the list, or the owner may not delete it.
+    """
+    return _started(work.begin_deleting(job))
+
+
+def _started(job: BulkJob) -> BulkJob:
     if job.total <= INLINE_ROWS:
         work.carry_out(job.pk)
         job.refresh_from_db(fields=["state", "reason", "position", "changed", "refused", "finished_at"])

@@ -11,16 +11,17 @@ from django.db.models import F
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.utils.translation import gettext as _
 
-from campaigns.bulk import deeds
+from campaigns.bulk import deeds, lists
 from campaigns.bulk.deeds import Recipients
 from campaigns.bulk.errors import BulkRefused
-from campaigns.models import BulkJob, Recipient
-from campaigns.models.bulk_job import State
+from campaigns.models import BulkJob, Membership, Recipient
+from campaigns.models.bulk_job import Deed, State
 
 logger = logging.getLogger(__name__)
 
-# Recipients of one transaction, in which nobody else waits for long: 0.2 s to add them, 0.3–1 s to delete them with all
-# that hangs on them.
+# Recipients of one transaction, in which nobody else waits for long. Of 1,000,000 recipients, each in two or three
+# lists and audiences: 0.11 s of processor time to add 2,000 to a list (half of it the database's), 0.31 s to delete
+# them with all that hangs on them (0.12 s the database's); on two cores under a load of 25, 0.8 and 1.9 s by the clock.
 SLICE_ROWS = 2_000
 
 
@@ -35,6 +36,16 @@ def begin(job: BulkJob, selected: Recipients) -> BulkJob:
         BulkJob.objects.filter(pk=job.pk).update(keys=ArraySubquery(selected.order_by("pk").values("pk")))
         BulkJob.objects.filter(pk=job.pk).update(total=F("keys__len"))
     return BulkJob.objects.defer("keys").get(pk=job.pk)
+
+
+def begin_deleting(job: BulkJob) -> BulkJob:
+    """Keep how many members the list of the job has.
+
+    Raises BulkRefused when a mailing names it, or the owner may not delete it.
+    """
+    job.total = Membership.objects.filter(list=lists.check(job)).count()
+    job.save()
+    return job
 
 
 def carry_out(pk: int, stop: Callable[[], bool] = lambda: False) -> bool:
@@ -71,6 +82,8 @@ def _do_slice(pk: int) -> bool:
     job = locked.filter(pk=pk, state=State.RUNNING).first()
     if job is None:
         return False
+    if job.deed == Deed.DELETE_LIST:
+        return _delete_list(job)
     keys = _slice(job)
     if not keys:
         BulkJob.objects.filter(pk=pk).finish()
@@ -80,6 +93,14 @@ def _do_slice(pk: int) -> bool:
         position=F("position") + len(keys), changed=F("changed") + changed, refused=F("refused") + refused
     )
     return True
+
+
+def _delete_list(job: BulkJob) -> bool:
+    """All at once, and then it has ended."""
+    removed = lists.delete(job)
+    BulkJob.objects.filter(pk=job.pk).update(position=F("total"), changed=removed)
+    BulkJob.objects.filter(pk=job.pk).finish()
+    return False
 
 
 def _slice(job: BulkJob) -> list[int]:

@@ -14,6 +14,7 @@ from campaigns.imports import addresses
 from campaigns.imports.columns import Target, attribute_name
 from campaigns.imports.errors import UnusableRow
 from campaigns.imports.tables import Table
+from campaigns.models.attribute import with_lower_names
 
 LONGEST_NAME = 200
 
@@ -116,6 +117,8 @@ _as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 def _json_object(given: str) -> str:
     try:
         value = json.loads(given, parse_constant=_no_constant)
+        if isinstance(value, dict):
+            value = with_lower_names(value)
         written = _as_json(value)
         written.encode()  # half of a surrogate pair can be written as \ud800, and not be stored
     except (ValueError, RecursionError) as error:

@@ -22,9 +22,12 @@ logger = logging.getLogger(__name__)
 Status = Mailing.Status
 
 
+@transaction.atomic
 def schedule(mailing: Mailing) -> datetime:
     """Let the scheduler send the mailing when its time comes; returns when that is. Raises LifecycleError."""
     now = timezone.now()
+    # Locked before its start is read: who moves that meanwhile must not find the mailing planned for the former one.
+    mailing = Mailing.objects.select_for_update(no_key=True, of=("self",)).select_related("owner").get(pk=mailing.pk)
     if not mailing.start_at:
         raise NotNow(_("“%s” has no start: enter one, then schedule it.") % mailing)
     refuse_after_end(mailing)

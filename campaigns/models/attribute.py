@@ -1,5 +1,13 @@
+from typing import Any
+
 from django.db.models import F, Func, TextField, Value
 from django.db.models.functions import Cast, Coalesce
+
+
+def with_lower_names(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes by names in lower case, as placeholders and conditions ask; of two, the one that had it."""
+    lower = {name.lower(): value for name, value in attributes.items()}
+    return lower | {name: value for name, value in attributes.items() if name in lower}
 
 
 class Attribute(Func):

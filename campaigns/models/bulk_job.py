@@ -18,6 +18,7 @@ class Deed(models.TextChoices):
     ADD_TO_MAILING = "add-to-mailing", _("Add to a mailing")
     REMOVE_FROM_MAILING = "remove-from-mailing", _("Remove from a mailing")
     DELETE = "delete", _("Delete")
+    DELETE_LIST = "delete-list", _("Delete a list")
 
 
 class State(models.TextChoices):

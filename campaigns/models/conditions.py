@@ -89,7 +89,7 @@ class Condition:
             return Exists(Membership.objects.filter(within, list=self.value, recipient=OuterRef("pk")))
         if self.field in DATES:
             return Q(**{f"{self.field}__{_BOUNDS[self.operator]}": datetime.combine(self._day(), time(), zone)})
-        text = F(self.field) if self.field in TEXTS else text_of(self.field.removeprefix(ATTRIBUTE))
+        text = F(self.field) if self.field in TEXTS else text_of(self.field.removeprefix(ATTRIBUTE).lower())
         return _LOOKUPS[self.operator](text, Value(self.value if self.operator not in WITHOUT_VALUE else ""))
 
     def _day(self) -> date:

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models.functions import Lower, Upper
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.attribute import with_lower_names
+
 
 class Recipient(models.Model):
     """Somebody who gets mail. Each owner keeps own recipients; an address stands once per owner."""
@@ -55,3 +57,4 @@ class Recipient(models.Model):
             self.attributes = {}
         if not isinstance(self.attributes, dict):
             raise ValidationError({"attributes": _('Write names with their values: {"city": "Berlin"}.')})
+        self.attributes = with_lower_names(self.attributes)

@@ -1,14 +1,10 @@
-from typing import Any
-
 from django.conf import settings
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, models
+from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models import through
 from campaigns.models.recipient import Recipient
-
-_ADD_MEMBERS = "INSERT INTO campaigns_membership (list_id, recipient_id) "
 
 
 class RecipientList(models.Model):
@@ -45,17 +41,8 @@ class RecipientList(models.Model):
 
     def add_members(self, recipients: models.QuerySet[Recipient]) -> int:
         """Add the recipients of the queryset in one statement; returns how many were not there before."""
-        try:
-            sql, params = recipients.order_by().values_list(models.Value(self.pk), "pk").query.sql_with_params()
-        except EmptyResultSet:
-            return 0  # Django knows without asking the database that nobody is in the queryset
-        with connection.cursor() as cursor:
-            cursor.execute(_ADD_MEMBERS + sql + " ON CONFLICT DO NOTHING", params)
-            return int(cursor.rowcount)
+        return through.add(recipients, RecipientList.members.through, self)
 
     def remove_members(self, recipients: models.QuerySet[Recipient]) -> int:
         """Remove the recipients of the queryset in one statement; returns how many were there."""
-        through: Any = RecipientList.members.through
-        memberships = through._default_manager.filter(list=self.pk)
-        removed: int = memberships.filter(recipient__in=recipients.order_by().values("pk")).delete()[0]
-        return removed
+        return through.remove(recipients, RecipientList.members.through, self)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, BooleanField, Count, Func, Max, Min, Q, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable, RawSQL
 from django.db.models.functions import Lower
 
@@ -56,11 +57,11 @@ def read(mailing: Mailing, conditions: Mapping[str, Q], weight: Combinable, *, n
     )
     # Nobody has an address twice.
     repeated = _repeated(said, everybody, known) if known or read["several"] else []
-    others = everybody.filter(pk__in=repeated)
+    others = everybody.filter(_among("pk", repeated))
     twice = others.aggregate(**_counts(conditions))
     total, *counts = (read[name] - twice[name] for name in twice)
     return Audience(
-        letters=everybody.exclude(pk__in=repeated),
+        letters=everybody.exclude(_among("pk", repeated)),
         repeated=others,
         suppressed=suppressed,
         total=total,
@@ -94,15 +95,37 @@ def _repeated(said: Said, everybody: QuerySet[Recipient], known: list[int]) -> l
     among = Recipient.objects.filter(owner__in=owners) if known else everybody
     by_address = among.order_by().values(address=Lower("email")).annotate(count=Count("pk"))
     twice = list(by_address.filter(count__gt=1).values_list("address", flat=True))
-    alike = everybody.alias(address=Lower("email")).filter(owner__in=owners, address__in=twice)
+    alike = everybody.filter(_among(Lower("email"), twice), owner__in=owners)
     rule = passed_over.repeated(_RECIPIENT, said, _array(owners), _array(known))
-    candidates = Recipient.objects.filter(pk__in=list(alike.values_list("pk", flat=True)))
+    candidates = Recipient.objects.filter(_among("pk", list(alike.values_list("pk", flat=True))))
     return list(candidates.filter(_condition(rule)).values_list("pk", flat=True))
 
 
 def _counts(conditions: Mapping[str, Q]) -> dict[str, Any]:
     counts = (Count("pk", filter=condition) for condition in conditions.values())
     return {"total": Count("pk")} | {f"count_{number}": count for number, count in enumerate(counts)}
+
+
+def _among(what: str | Lower, values: list[Any]) -> Q | Func:
+    """It is one of the values; of none, Django knows without asking the database."""
+    return _Among(what, values) if values else Q(pk__in=[])
+
+
+class _Among(Func):
+    """It is one of the values, all of them in one parameter.
+
+    Of 1,000,000 recipients of two owners with the same addresses, a preflight took 42 s of processor time with a
+    parameter for each value, and takes 19.
+
+    An address is given as the expression for it, a recipient by the name of its key.
+    """
+
+    template, arg_joiner = "(%(expressions)s))", " = ANY("
+    output_field = BooleanField()
+
+    def __init__(self, what: str | Lower, values: list[Any]) -> None:
+        kind: Any = TextField() if isinstance(what, Lower) else BigIntegerField()
+        super().__init__(what, Value(values, ArrayField(kind)))
 
 
 def _condition(sql: str) -> RawSQL:

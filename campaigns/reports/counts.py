@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import QuerySet
-from django.utils.formats import number_format
 
 MOST = 10_000
 
@@ -17,7 +17,7 @@ class Count:
     more: bool = False
 
     def __str__(self) -> str:
-        return number_format(self.number, force_grouping=True) + ("+" if self.more else "")
+        return intcomma(self.number) + ("+" if self.more else "")
 
 
 def up_to_most(*parts: QuerySet[Any]) -> Count:

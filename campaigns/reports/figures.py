@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Sum
-from django.db.models.functions import TruncDate
-from django.utils import timezone
+from django.db.models import Count, Max, Sum
 
 from campaigns.models.mailing import COUNTERS
-from campaigns.reports.days import Day
 from campaigns.reports.scope import Scope
 
 ENDS = COUNTERS[1:]
@@ -55,20 +52,6 @@ def total(parts: Iterable[Figures]) -> Figures:
     parts = list(parts)
     summed = {name: sum(getattr(part, name) for part in parts) for name in ("attempts", "recipients", *ENDS)}
     return Figures(**summed, last_run=max((part.last_run for part in parts if part.last_run), default=None))
-
-
-def by_day(scope: Scope) -> list[Day]:
-    """The letters of each day of a period that has a first one."""
-    days = scope.tallies().annotate(day=TruncDate("minute")).order_by().values("day")
-    sums = days.values_list("day", Sum("sent"), Sum("errors"), Sum("unconfirmed"))
-    found = {day: Day(day, *figures) for day, *figures in sums}
-    return [found.get(one) or Day(one) for one in scope.period.dates()]
-
-
-def first_day(scope: Scope) -> date | None:
-    """The day on which something came to an end first."""
-    first = scope.tallies().aggregate(first=Min("minute"))["first"]
-    return timezone.localdate(first) if first else None
 
 
 def _by(scope: Scope, of_attempt: str, of_tally: str) -> dict[int, Figures]:

@@ -10,24 +10,16 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.models import Mailing, MailingAttempt, MailingLog
 from campaigns.models.attempt import FINAL_COUNTERS
 
-# The outcomes a person reads, with the colour of each.
+_Row = MailingLog.Status
+# The outcomes a person reads: the counter, the word, the colour, and what the ledger calls it.
 OUTCOMES = (
-    ("sent", _("Sent"), "success"),
-    ("dry_runs", _("Composed"), "success"),
-    ("errors", _("Errors"), "danger"),
-    ("unconfirmed", _("Unconfirmed"), "warning"),
-    ("skipped", _("Skipped"), "default"),
-    ("cancelled", _("Cancelled"), "default"),
+    ("sent", _("Sent"), "success", _Row.SENT),
+    ("dry_runs", _("Composed"), "success", _Row.DRY_RUN),
+    ("errors", _("Errors"), "danger", _Row.ERROR),
+    ("unconfirmed", _("Unconfirmed"), "warning", _Row.UNCONFIRMED),
+    ("skipped", _("Skipped"), "default", _Row.SKIPPED),
+    ("cancelled", _("Cancelled"), "default", _Row.CANCELLED),
 )
-# What the ledger calls them.
-STATUSES = {
-    "sent": MailingLog.Status.SENT,
-    "dry_runs": MailingLog.Status.DRY_RUN,
-    "errors": MailingLog.Status.ERROR,
-    "unconfirmed": MailingLog.Status.UNCONFIRMED,
-    "skipped": MailingLog.Status.SKIPPED,
-    "cancelled": MailingLog.Status.CANCELLED,
-}
 Status = MailingAttempt.Status
 
 
@@ -104,9 +96,9 @@ def _of(mailing: Mailing, attempt: MailingAttempt | None) -> Progress:
 
 
 def _outcomes(attempt: MailingAttempt) -> list[Outcome]:
-    counted = ((name, label, getattr(attempt, name), colour) for name, label, colour in OUTCOMES)
+    counted = ((getattr(attempt, name), label, colour, status) for name, label, colour, status in OUTCOMES)
     return [
-        Outcome(label, count, colour, 100 * count / attempt.total, int(STATUSES[name]))
-        for name, label, count, colour in counted
+        Outcome(label, count, colour, 100 * count / attempt.total, int(status))
+        for count, label, colour, status in counted
         if count
     ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-from django.utils import timezone
 
 from campaigns.domains import domain_of
 from campaigns.models.log import Status
@@ -136,7 +135,7 @@ class ChunkDelivery:
             self._conclude(row, Outcome(Status.SKIPPED, row.skipped_for))
             return None
         try:
-            return self._compose_letter(row.to, timezone.now())
+            return self._compose_letter(row.to, datetime.now(UTC))
         except NotComposed as error:
             self._conclude(row, Outcome(Status.ERROR, str(error)))
             return None

@@ -1,20 +1,19 @@
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.conf import settings as configured
 from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import User
 from accounts.roles import OPERATOR
-from backoffice.tests.fixtures import quick_site
+from backoffice.tests.fixtures import empty_cache, quick_site
 from campaigns.tests import factories, mail_server
 from campaigns.tests.mail_server import MailServer
+from campaigns.tests.processes import somebody_is_at_work, wait_until
 from campaigns.tests.scene import Scene, scene
 
-__all__ = ["quick_site"]
+__all__ = ["empty_cache", "quick_site"]
 
 type UseMailServer = Callable[..., None]
 
@@ -24,7 +23,7 @@ def use_smtp(settings: Settings) -> UseMailServer:
     """Send by real SMTP to that port."""
 
     def use(port: int, **options: Any) -> None:
-        usual = {"host": "127.0.0.1", "use_tls": False, "use_ssl": False, "username": "", "password": "", "timeout": 5}
+        usual = {"host": "127.0.0.1", "use_tls": False, "use_ssl": False, "username": "", "password": "", "timeout": 60}
         settings.MAILERS = {"default": {"BACKEND": settings.SMTP_BACKEND, "OPTIONS": usual | {"port": port} | options}}
         settings.SENDING_CONNECTIONS = 4
 
@@ -58,12 +57,6 @@ def _no_time_to_undo(settings: Settings) -> None:
     settings.SENDING_UNDO_SECONDS = 0
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _an_empty_cache() -> None:
-    """Keys are made of ids, which the databases of other runs have, too."""
-    configured.CACHES["default"]["KEY_PREFIX"] = f"test-{uuid4()}"
-
-
 @pytest.fixture(autouse=True)
 def _an_empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
     """Procrastinate's tables are not Django's, which would empty them after tests with transactions of their own."""
@@ -74,6 +67,8 @@ def _an_empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("transactional_db")
     _empty_the_queue()
     yield
+    # A process that was killed may have left a statement, which can lock what it is about in another order.
+    wait_until(lambda: not somebody_is_at_work())
     _empty_the_queue()
 
 

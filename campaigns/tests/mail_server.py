@@ -66,13 +66,13 @@ class MailServer:
         # It tells of connections that end after the test whose output would take it.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def stop(self) -> None:
         self.open.set()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
 
     # What aiosmtpd calls
 

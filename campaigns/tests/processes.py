@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 class Process:
@@ -84,3 +84,23 @@ def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> 
     while not holds():
         assert time.monotonic() < deadline, "It did not happen in time."
         time.sleep(0.05)
+
+
+def somebody_waits_for_a_lock() -> bool:
+    """Whether a session of this test's database waits for what another one has locked."""
+    return _another_session("wait_event_type = 'Lock'")
+
+
+def somebody_is_at_work() -> bool:
+    """Whether another session of this test's database runs a statement."""
+    return _another_session("state = 'active'")
+
+
+def _another_session(condition: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # or a transaction sees what it saw at first
+        cursor.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            f" AND backend_type = 'client backend' AND {condition}"
+        )
+        return cursor.fetchone() is not None

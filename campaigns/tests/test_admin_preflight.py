@@ -46,7 +46,7 @@ def exported(client: Client, mailing: Mailing, **query: Any) -> list[list[str]]:
     response: Any = client.get(url(mailing, "_export", **query))
     assert response.status_code == 200
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    return list(csv.reader(b"".join(response.streaming_content).decode().splitlines()))
+    return list(csv.reader(b"".join(response.streaming_content).decode("utf-8-sig").splitlines()))
 
 
 def test_the_mailing_leads_to_its_preflight(owner: User) -> None:
@@ -127,6 +127,12 @@ def test_a_cell_that_a_spreadsheet_would_work_out_is_neutralised(owner: User, na
     assert "\r\n'-ann@example.com," in text
     assert cell in text
     assert f",{name}" not in text or name == cell
+
+
+def test_an_export_tells_spreadsheets_that_it_is_utf8(owner: User) -> None:
+    recipient = factories.recipient(owner, "ann@example.com", full_name="Анна")
+    response: Any = logged_in(owner).get(url(to(owner, [recipient]), "_export", finding=CITY))
+    assert b"".join(response.streaming_content).startswith("\N{BYTE ORDER MARK}email,".encode())
 
 
 def test_only_new_recipients_are_looked_at_when_asked(owner: User) -> None:

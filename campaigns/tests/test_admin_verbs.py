@@ -13,6 +13,7 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns import lifecycle
+from campaigns.admin import versions
 from campaigns.admin.verbs import VERBS
 from campaigns.models import Mailing, MailingAttempt, Message, Recipient
 from campaigns.models.log import Status as Log
@@ -519,6 +520,28 @@ def test_a_scheduled_mailing_whose_start_is_taken_away_is_a_draft_again(operator
     save_start(client, mailing, None)
     mailing.refresh_from_db()
     assert (mailing.status, mailing.next_run_at) == (Status.DRAFT, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile"), [(Status.DRAFT, Status.SCHEDULED), (Status.SCHEDULED, Status.RUNNING)]
+)
+def test_what_a_mailing_became_while_its_start_was_saved_decides_when_it_goes_out(
+    before: Status, meanwhile: Status, operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailing = mailing_in(before, operator)
+    planned = timezone.now() + timedelta(days=1)
+    start = (timezone.now() + timedelta(days=5)).replace(microsecond=0)
+    save = versions.save
+
+    def slow(*args: Any, **kwargs: Any) -> None:
+        Mailing.objects.filter(pk=mailing.pk).update(status=meanwhile, next_run_at=planned)
+        save(*args, **kwargs)
+
+    monkeypatch.setattr(versions, "save", slow)
+    save_start(client, mailing, start)
+    mailing.refresh_from_db()
+    expected = start if meanwhile == Status.SCHEDULED else planned
+    assert (mailing.status, mailing.start_at, mailing.next_run_at) == (meanwhile, start, expected)
 
 
 def test_nothing_is_offered_for_failures_that_are_none(operator: User, client: Client) -> None:

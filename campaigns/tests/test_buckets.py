@@ -47,7 +47,7 @@ def test_a_bucket_of_less_than_a_letter_holds_one() -> None:
 
 
 def test_what_is_taken_is_gone_for_everybody() -> None:
-    limit(1000, Unit.HOUR)
+    limit(1, Unit.HOUR)
     taken(all=1)
     assert taken(all=1) == {"all": 0}
 
@@ -60,14 +60,14 @@ def test_a_bucket_fills_at_the_rate_of_its_limit() -> None:
 
 
 def test_many_who_take_at_once_get_no_more_than_there_is() -> None:
-    limit(400, Unit.HOUR)
+    limit(1, Unit.HOUR)
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(lambda _: taken(all=1)["all"], range(24)))
     assert sum(got) == 1
 
 
 def test_who_takes_while_another_does_waits_and_sees_what_is_left() -> None:
-    limit(400, Unit.HOUR)
+    limit(1, Unit.HOUR)
     taken(all=1)
     LimitBucket.objects.update(tokens=1)
 

@@ -13,7 +13,7 @@ from campaigns.models import BulkJob, Mailing, Membership, Recipient, RecipientL
 from campaigns.models.bulk_job import Deed, State
 from campaigns.models.shares import RecipientUserShare
 from campaigns.tests import factories
-from campaigns.tests.processes import running, wait_until
+from campaigns.tests.processes import running, somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,13 +47,6 @@ def state(job: BulkJob) -> str:
     return job.state
 
 
-def waits_for_a_row() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        [waiting] = cursor.fetchone()
-    return bool(waiting)
-
-
 def test_a_killed_worker_leaves_whole_slices_and_the_next_goes_on_there(
     owner: User, many: list[int], tmp_path: Path
 ) -> None:
@@ -61,10 +54,10 @@ def test_a_killed_worker_leaves_whole_slices_and_the_next_goes_on_there(
     with running(tmp_path, "run_worker", "--skip-checks") as worker, transaction.atomic():
         # Somebody edits one of the second slice, so that it is killed in the middle of that.
         Recipient.objects.select_for_update().get(pk=many[work.SLICE_ROWS + 1000])
-        wait_until(waits_for_a_row)
+        wait_until(somebody_waits_for_a_lock)
         worker.send(signal.SIGKILL)
         worker.end()
-    wait_until(lambda: not waits_for_a_row())
+    wait_until(lambda: not somebody_waits_for_a_lock())
     assert (state(job), job.position, owner.recipients.count()) == (
         State.RUNNING,
         work.SLICE_ROWS,

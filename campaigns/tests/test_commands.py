@@ -20,7 +20,7 @@ from campaigns.models.log import Status
 from campaigns.tests import factories
 from campaigns.tests.conftest import UseMailServer
 from campaigns.tests.mail_server import MailServer
-from campaigns.tests.processes import running, wait_until
+from campaigns.tests.processes import running
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -236,7 +236,7 @@ def test_a_worker_asked_to_stop_lets_the_letters_under_way_settle(server: MailSe
     attempt = lifecycle.launch(factories.mailing(audience=200), None)
     server.open.clear()
     with running(tmp_path, "run_worker") as worker:
-        wait_until(lambda: attempt.logs.in_flight().exists())
+        assert server.waiting.wait(60)
         worker.send(signal.SIGINT)
         server.open.set()
         assert worker.end() == 0

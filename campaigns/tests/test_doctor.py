@@ -13,6 +13,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from pytest_django import Settings
+from redis.exceptions import RedisError
 
 from accounts import roles
 from backoffice.health import Finding
@@ -117,6 +118,22 @@ def test_an_option_that_the_redis_client_does_not_know_is_told(settings: Setting
     location = "redis://127.0.0.1:1/0?CLIENT_CLASS=x"
     settings.CACHES = {"default": {"BACKEND": "backoffice.caching.FailSafeRedisCache", "LOCATION": location}}
     assert "unexpected keyword argument 'CLIENT_CLASS'" in one(cache.findings(), "cache")[1]
+
+
+def test_a_cache_server_that_gives_a_page_of_advice_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses() -> Finding:
+        raise RedisError("DENIED Redis is running in protected mode. " + "You may adopt one of these solutions. " * 20)
+
+    monkeypatch.setattr(cache, "_examined", refuses)
+    sentence = one(cache.findings(), "cache")[1]
+    assert "protected mode" in sentence
+    assert len(sentence) < 300
+
+
+def test_that_there_is_no_cache_server_is_told_once(settings: Settings) -> None:
+    settings.REDIS_URL, settings.DEBUG = "", False
+    found = [*machine.findings(), *cache.findings()]
+    assert [finding.name for finding in found if "REDIS_URL" in finding.reason] == ["cache"]
 
 
 def test_a_cache_server_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

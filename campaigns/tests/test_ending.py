@@ -173,17 +173,17 @@ def held(chunk: Chunk) -> Iterator[None]:
         with transaction.atomic():
             Chunk.objects.select_for_update().get(pk=chunk.pk)
             locked.set()
-            done.wait(30)
+            done.wait(60)
         connections.close_all()
 
     with ThreadPoolExecutor(1) as pool:
         holding = pool.submit(hold)
         try:
-            assert locked.wait(30)
+            assert locked.wait(60)
             yield
         finally:
             done.set()
-            holding.result(30)
+            holding.result(60)
 
 
 # Time over

@@ -80,7 +80,7 @@ def test_a_dry_run_is_not_limited(server: MailServer) -> None:
 
 
 def test_a_server_that_asks_for_less_mail_slows_its_domain_and_no_other(server: MailServer, settings: Settings) -> None:
-    settings.SENDING_CONNECTIONS = 1
+    settings.SENDING_CONNECTIONS, settings.SENDING_SLOWDOWN_SECONDS = 1, 900
     server.at_rcpt["a0@busy.example"] = ["450 4.7.1 too fast"]
     addresses = [f"a{n}@busy.example" for n in range(10)] + [f"b{n}@quick.example" for n in range(10)]
     attempt = lifecycle.launch(to(*addresses), None)

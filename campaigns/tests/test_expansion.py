@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from pytest_django import Settings
 
 from campaigns import lifecycle
@@ -14,7 +14,7 @@ from campaigns.sending.ledger import audience, chunks, entries
 from campaigns.sending.queue import jobs
 from campaigns.tests import factories
 from campaigns.tests.mail_server import MailServer
-from campaigns.tests.processes import wait_until
+from campaigns.tests.processes import somebody_waits_for_a_lock, wait_until
 from campaigns.tests.worker import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,18 +97,10 @@ def test_a_slice_that_is_being_written_when_the_attempt_is_cancelled_is_given_up
         with transaction.atomic():
             MailingAttempt.objects.filter(pk=attempt.pk).cancel()
             writing = pool.submit(write)
-            wait_until(_somebody_waits_for_a_lock)
+            wait_until(somebody_waits_for_a_lock)
         with pytest.raises(audience.ExpandedElsewhere):
-            writing.result(30)
+            writing.result(60)
     assert not attempt.logs.exists()
-
-
-def _somebody_waits_for_a_lock() -> bool:
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(waiting)
-        return cursor.fetchone() is not None
 
 
 # Late recipients

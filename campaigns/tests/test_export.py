@@ -51,6 +51,11 @@ def exported(client: Client, query: str = "", kind: str = CSV) -> bytes:
     return b"".join(response.streaming_content)
 
 
+def text_of(page: Any) -> str:
+    """What the page says, with single spaces."""
+    return " ".join(page.content.decode().split())
+
+
 def table(content: bytes) -> list[list[Any]]:
     if zipfile.is_zipfile(BytesIO(content)):
         return [list(row) for row in openpyxl.load_workbook(BytesIO(content)).active.iter_rows(values_only=True)]
@@ -224,7 +229,9 @@ PERSON = st.fixed_dictionaries(
         "full_name": TEXT.filter(lambda name: name.isprintable()),
         "comment": TEXT,
         "attributes": st.dictionaries(
-            TEXT, st.recursive(st.none() | st.booleans() | st.integers() | TEXT, st.lists, max_leaves=4), max_size=3
+            TEXT.map(str.lower),
+            st.recursive(st.none() | st.booleans() | st.integers() | TEXT, st.lists, max_leaves=4),
+            max_size=3,
         ),
     }
 )
@@ -255,3 +262,28 @@ def test_a_sheet_holds_any_text(rows: list[list[str]]) -> None:
     rows = [[*row, "end"] for row in rows]
     file = BytesIO(b"".join(sheet_writer.written(rows)))
     assert [cells for _line, cells in sheets.rows(file)] == rows
+
+
+# The page before
+
+
+def test_the_page_is_headed_export_and_has_csv_chosen(client: Client) -> None:
+    page = client.get(EXPORT)
+    assert page.context["page_name"] == "Export"
+    assert page.context["form"]["format"].value() == CSV
+
+
+def test_the_page_says_how_many_rows_the_file_will_have(operator: User, client: Client) -> None:
+    for name in ("anna", "anne", "bob"):
+        factories.recipient(operator, f"{name}@example.com")
+    assert "3 recipients are exported: all that the list shows." in text_of(client.get(EXPORT))
+    assert "2 recipients are exported: all that the search" in text_of(client.get(f"{EXPORT}?q=ann"))
+
+
+def test_the_page_leads_back_to_the_list_as_it_was(client: Client) -> None:
+    assert 'href="/admin/campaigns/recipient/?q=ann"' in client.get(f"{EXPORT}?q=ann").content.decode()
+
+
+def test_a_kind_of_file_that_is_none_is_asked_for_again(client: Client) -> None:
+    page = client.post(EXPORT, {"format": "7", "resource": ""})
+    assert (page.status_code, "format" in page.context["form"].errors) == (200, True)

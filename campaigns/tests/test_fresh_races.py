@@ -156,3 +156,14 @@ def test_who_undoes_what_another_has_just_undone_is_not_told_that_letters_have_l
     lifecycle.undo(mailing, mailing.owner)
     with pytest.raises(NotNow, match="“Spring” is not being sent"):
         lifecycle.undo(mailing, mailing.owner)
+
+
+def test_a_start_that_is_moved_meanwhile_is_the_one_that_is_planned() -> None:
+    soon, later = (timezone.now() + timedelta(hours=hours) for hours in (1, 2))
+    mailing = factories.mailing(start_at=soon)
+    with transaction.atomic():
+        Mailing.objects.filter(pk=mailing.pk).update(start_at=later)
+        planning = waiting(lambda: lifecycle.schedule(mailing))
+    assert planning.result(PATIENCE_SECONDS) == later
+    mailing.refresh_from_db()
+    assert (mailing.status, mailing.next_run_at) == (Mailing.Status.SCHEDULED, later)

@@ -17,7 +17,7 @@ from campaigns.models import ImportJob
 from campaigns.models.import_job import Mode
 from campaigns.tests import factories
 from campaigns.tests.importing import checked, received, stored
-from campaigns.tests.processes import running, wait_until
+from campaigns.tests.processes import running, somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,23 +91,16 @@ def test_a_killed_import_leaves_nothing_and_is_repeated_whole(owner: User, tmp_p
     with connection.cursor() as cursor, running(tmp_path, "run_import", "--id", str(job.pk)) as process:
         cursor.execute("BEGIN")
         merge.lock(owner.pk)  # so that it is in the middle of its transaction when it is killed
-        wait_until(lambda: waits_for_the_owner())
+        wait_until(somebody_waits_for_a_lock)
         process.send(signal.SIGKILL)
         process.end()
         cursor.execute("ROLLBACK")
-    wait_until(lambda: not waits_for_the_owner())
+    wait_until(lambda: not somebody_waits_for_a_lock())
     assert (state(job), owner.recipients.count()) == (State.RUNNING, 0)
     work.carry_out(job.pk)
     assert (state(job), job.added, owner.recipients.count()) == (State.DONE, ROWS, ROWS)
     work.carry_out(job.pk)
     assert owner.recipients.count() == ROWS
-
-
-def waits_for_the_owner() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        [waiting] = cursor.fetchone()
-    return bool(waiting)
 
 
 def test_a_killed_worker_s_import_is_taken_over(owner: User, large: None, tmp_path: Path) -> None:
@@ -172,13 +165,13 @@ def test_how_far_it_is_can_be_seen_while_it_runs(owner: User, monkeypatch: pytes
     seen: list[tuple[int, int]] = []
     job = confirmed(owner)
 
-    def look() -> None:
-        time.sleep(0.3)
-        in_a_thread(lambda: seen.append(ImportJob.objects.values_list("position", "rows_done").get(pk=job.pk)))
+    def is_there() -> bool:
+        seen.append(ImportJob.objects.values_list("position", "rows_done").get(pk=job.pk))
+        return seen[-1] == (work.SORTED, ROWS)
 
-    in_the_middle_of("write", monkeypatch, look)
+    in_the_middle_of("write", monkeypatch, lambda: in_a_thread(lambda: wait_until(is_there)))
     work.carry_out(job.pk)
-    assert seen == [(work.SORTED, ROWS)]
+    assert seen[-1] == (work.SORTED, ROWS)
     assert (state(job), job.position) == (State.DONE, 100)
 
 

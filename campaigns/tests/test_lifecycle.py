@@ -145,7 +145,7 @@ def at_once(action: Callable[[], Any], threads: int) -> list[Any]:
     barrier = Barrier(threads)
 
     def run() -> Any:
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             return action()
         except LifecycleError as error:
@@ -154,7 +154,7 @@ def at_once(action: Callable[[], Any], threads: int) -> list[Any]:
             connections.close_all()
 
     with ThreadPoolExecutor(threads) as pool:
-        return [future.result(30) for future in [pool.submit(run) for _ in range(threads)]]
+        return [future.result(60) for future in [pool.submit(run) for _ in range(threads)]]
 
 
 # Pause, resume, cancel, disable

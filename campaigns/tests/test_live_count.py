@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
+from campaigns.admin import live_count
 from campaigns.models import Mailing
 from campaigns.sending.ledger import audience
 from campaigns.tests import factories
@@ -130,3 +132,18 @@ def test_who_may_not_change_the_mailing_counts_nothing(verb: str | None, operato
 def test_a_mailing_that_can_not_be_is_not_found(key: str, client: Client) -> None:
     url = reverse("admin:campaigns_mailing_count") + f"?mailing={key}"
     assert client.post(url).status_code == 404
+
+
+def test_what_takes_too_long_to_count_is_said_to_be_many(
+    operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(_said: Any) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(600)")
+        return 0
+
+    monkeypatch.setattr(live_count, "MOST_MILLISECONDS", 50)
+    monkeypatch.setattr(audience, "count_letters_to", slow)
+    text = count(client, factories.mailing(operator, 3)).content.decode()
+    assert "Many" in text
+    assert "Send counts them" in text

@@ -90,3 +90,14 @@ def test_braces_that_are_not_closed_are_refused(text: str) -> None:
 
 def test_closing_braces_alone_are_text_as_style_sheets_have_them() -> None:
     assert placeholders.parse("@media print{p{margin:0}}") == ["@media print{p{margin:0}}"]
+
+
+@pytest.mark.parametrize("written", ["{{ attributes.City }}", "{{ Attributes.CITY }}", "{{ attributes.city }}"])
+def test_an_attribute_is_found_whatever_its_letter_case(written: str) -> None:
+    assert placeholders.render(placeholders.parse(written), {"attributes.city": "Rome"}) == "Rome"
+
+
+@pytest.mark.parametrize("written", ["{{ E-mail }}", "{{ Attributes. }}"])
+def test_letter_case_makes_no_name_of_what_is_none(written: str) -> None:
+    with pytest.raises(ValidationError):
+        placeholders.parse(written)

@@ -14,6 +14,7 @@ from campaigns.lifecycle import pruning
 from campaigns.models import Chunk, MailingAttempt, MailingLog
 from campaigns.models.log import Status
 from campaigns.reports import figures, rollups
+from campaigns.reports.days import by_day
 from campaigns.reports.failures import Failures
 from campaigns.reports.period import Period
 from campaigns.reports.scope import Scope
@@ -49,7 +50,7 @@ def all_reports() -> Any:
     return (
         figures.by_mailing(always),
         figures.by_attempt(always),
-        figures.by_day(week),
+        by_day(week),
         rollups.domains(always),
         rollups.replies(always),
     )

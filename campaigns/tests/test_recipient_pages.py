@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
@@ -257,3 +259,18 @@ def test_no_recipient_is_a_choice_on_the_page(operator: User, client: Client) ->
     page = open_list(client, {}).content.decode()
     assert not re.search(r"<option[^>]*>[^<]*anna", page)
     assert "anna@example.com" in page
+
+
+def test_a_filter_by_list_reads_from_its_first_member_to_its_last(operator: User, client: Client) -> None:
+    _older, first, last, _newer = factories.recipients(operator, 4)
+    some = factories.recipient_list(operator, [first, last])
+    with CaptureQueriesContext(connection) as queries:
+        assert shown(open_list(client, {"lists__id__exact": str(some.pk)})) == [last.email, first.email]
+    reading = [query["sql"] for query in queries if "ORDER BY" in query["sql"] and "membership" in query["sql"]]
+    assert reading
+    assert all(f">= {first.pk}" in sql and f"<= {last.pk}" in sql for sql in reading)
+
+
+def test_a_filter_by_a_list_without_members_finds_nobody(operator: User, client: Client) -> None:
+    factories.recipient(operator)
+    assert shown(open_list(client, {"lists__id__exact": str(factories.recipient_list(operator, 0).pk)})) == []

@@ -156,3 +156,11 @@ def test_members_of_a_list_are_looked_up(crowd: Crowd, query: str) -> None:
     found = page_scans(client, address(crowd, "lists__id__exact={list}" + query), MEMBERS)
     assert not ALL_OF_IT & indexes(found)
     assert all(scan.condition for scan in found), found
+
+
+@pytest.mark.parametrize("who", ["many", "some", "manager"])
+def test_all_that_the_list_shows_is_counted_by_indexes_before_it_is_changed(crowd: Crowd, who: str) -> None:
+    client = logged_in(getattr(crowd, who))
+    selected = {"action": "add_to_list", "_selected_action": ["1"], "select_across": "1"}
+    found = scans_of(lambda: client.post(address(crowd, ""), selected), TABLE)
+    assert not ALL_OF_IT & indexes(found)

@@ -180,9 +180,10 @@ def test_without_redis_it_is_computed(path: str, operator: User, client: Client,
 
 @pytest.mark.parametrize("role", [OPERATOR, MANAGER])
 def test_a_kept_report_asks_the_database_for_the_persons_rights_alone(
-    role: str, django_assert_num_queries: DjangoAssertNumQueries
+    role: str, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Session, person, permissions of the person and of the groups, a stop of all sending; shares of two kinds."""
+    monkeypatch.setattr(answers, "FRESH_SECONDS", 60.0)
     client = logged_in(factories.user(role))
     outcome(client)
     with django_assert_num_queries({OPERATOR: 7, MANAGER: 5}[role]):

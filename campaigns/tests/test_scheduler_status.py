@@ -27,7 +27,7 @@ STANDS_BY = "Another scheduler leads; standing by."
 def leader() -> Iterator[LeaderLock]:
     """This process leads."""
     lock = LeaderLock()
-    assert lock.acquire()
+    wait_until(lock.acquire)  # the server ends the session of an earlier leader a moment later
     assert lock._session
     lock._session.execute("SET idle_session_timeout = 0")  # nothing here shows that it lives
     yield lock
@@ -55,7 +55,7 @@ def test_the_leader_is_known_by_process_host_and_time(leader: LeaderLock) -> Non
     found = clock.look().leader
     assert found
     assert (found.pid, found.host) == (os.getpid(), socket.gethostname()[: len(found.host)])
-    assert timedelta(seconds=-2) < timezone.now() - found.since < timedelta(seconds=5)
+    assert timedelta(seconds=-2) < timezone.now() - found.since < MINUTE
 
 
 def test_nobody_leads_when_the_leader_is_gone(leader: LeaderLock) -> None:
@@ -72,7 +72,7 @@ def test_one_that_stands_by_is_no_leader(leader: LeaderLock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "late"), [(timedelta(0), False), (MINUTE * 2.9, False), (MINUTE * 3.1, True), (timedelta(days=3), True)]
+    ("age", "late"), [(timedelta(0), False), (MINUTE * 2.5, False), (MINUTE * 3.1, True), (timedelta(days=3), True)]
 )
 def test_it_is_late_after_three_intervals(age: timedelta, late: bool) -> None:
     ticked(age, age + MINUTE)
@@ -134,7 +134,10 @@ def test_stop_scheduler_stops_it_and_a_second_one_is_refused_meanwhile(
         call_command("stop_scheduler")
         assert first.end() == 0
     assert "has stopped." in capsys.readouterr().out
-    [run, jobs] = [next(settings.LOG_DIR.glob(f"scheduler/{name}_*.log")).read_text() for name in ("run", "jobs")]
+    [run, jobs] = [
+        "".join(file.read_text() for file in settings.LOG_DIR.glob(f"scheduler/{name}_*.log"))
+        for name in ("run", "jobs")
+    ]
     assert "This scheduler leads." in run
     assert "job=send_due_mailings The job is done." in jobs
 

@@ -229,11 +229,11 @@ def test_a_launch_that_takes_long_does_not_hold_up_the_stop_and_is_paused_after_
         with transaction.atomic():
             lifecycle.launch(late, None)
             launched_late.set()
-            assert stopped.wait(30)
+            assert stopped.wait(60)
         connections.close_all()
 
     def press_meanwhile() -> None:
-        assert launched_late.wait(30)
+        assert launched_late.wait(60)
         press()
         connections.close_all()
 

@@ -1,15 +1,19 @@
 """Addresses that get no mail: entered, taken out, and honoured wherever letters leave."""
 
+import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import ADDITION, LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns import lifecycle, preflight
+from campaigns.admin import suppressions
 from campaigns.models import Mailing, MailingAttempt, Suppression
 from campaigns.models.log import Status
 from campaigns.sending.ledger import audience, chunks
@@ -119,6 +123,38 @@ def test_a_file_that_is_no_text_is_refused_with_a_sentence(client: Client) -> No
 def take_out(client: Client, one: Suppression) -> int:
     url = reverse("admin:campaigns_suppression_delete", args=[one.pk])
     return int(client.post(url, {"post": "yes"}).status_code)
+
+
+@pytest.mark.parametrize("limit_mb", [1, 500])
+def test_a_file_that_is_too_large_is_refused_with_a_sentence(
+    limit_mb: int, client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one of which nothing was kept while it came in."""
+    monkeypatch.setattr(suppressions, "MOST_MEGABYTES", 1)
+    settings.IMPORT_MAX_MB = limit_mb
+    file = SimpleUploadedFile("bounces.csv", b"ann@example.com\n" * 70_000)
+    answer: Any = enter(client, file=file)
+    assert answer.context["form"].errors["file"] == ["The file is larger than 1 MB: divide it."]
+    assert emails() == []
+
+
+def test_what_was_entered_already_is_not_told_as_new(client: Client) -> None:
+    enter(client, "ann@example.com")
+    assert sentences(enter(client, "ann@example.com"))[1:] == ["1 was suppressed already."]
+    assert LogEntry.objects.filter(action_flag=ADDITION).count() == 1
+
+
+def test_thousands_are_taken_out_at_once(operator: User, client: Client) -> None:
+    Suppression.objects.enter([f"{n}@example.com" for n in range(1200)], operator, "other")
+    kept = factories.user(OPERATOR)
+    Suppression.objects.enter(["kept@example.com"], kept, "other")
+    first = Suppression.objects.filter(owner=operator).earliest("pk")
+    asked = {"action": "delete_selected", "select_across": "1", "_selected_action": first.pk}
+    question: Any = client.post(CHANGELIST, asked)
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', question.content.decode())
+    assert "1200" in question.content.decode().replace(",", "")
+    client.post(CHANGELIST, {name: value for name, value in fields if name != "csrfmiddlewaretoken"})
+    assert emails() == ["kept@example.com"]
 
 
 def test_who_entered_an_address_and_managers_may_take_it_out(operator: User) -> None:

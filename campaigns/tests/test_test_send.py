@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -24,7 +24,7 @@ from campaigns.tests import factories, mail_server
 from campaigns.tests.conftest import UseMailServer
 from campaigns.tests.limited import Unit, limit
 from campaigns.tests.mail_server import HANG_UP, MailServer
-from campaigns.tests.processes import wait_until
+from campaigns.tests.processes import somebody_waits_for_a_lock, wait_until
 from campaigns.tests.scene import logged_in, sentences
 from campaigns.tests.worker import work
 
@@ -223,12 +223,6 @@ def test_disabling_the_mailing_cancels_its_tests(server: MailServer) -> None:
     assert (attempt.status, server.addresses.total()) == ("cancelled", 0)
 
 
-def somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-        return cursor.fetchone() is not None
-
-
 def test_a_test_that_began_beside_the_disabling_is_cancelled_too() -> None:
     mailing = factories.mailing()
     begun, go_on = Event(), Event()
@@ -237,7 +231,7 @@ def test_a_test_that_began_beside_the_disabling_is_cancelled_too() -> None:
         with transaction.atomic():
             queued(mailing)
             begun.set()
-            assert go_on.wait(30)
+            assert go_on.wait(60)
         connections.close_all()
 
     def disable() -> None:
@@ -246,7 +240,7 @@ def test_a_test_that_began_beside_the_disabling_is_cancelled_too() -> None:
 
     with ThreadPoolExecutor(2) as threads:
         deeds = [threads.submit(begin)]
-        assert begun.wait(30)
+        assert begun.wait(60)
         deeds.append(threads.submit(disable))
         wait_until(somebody_waits_for_a_lock)
         go_on.set()

@@ -283,7 +283,7 @@ def test_of_two_that_save_at_the_same_moment_one_is_told(
     def when_both_have_read(obj: Any, columns: Any, **options: Any) -> None:
         if waits:
             waits.pop()
-            both_have_read.wait(10)
+            both_have_read.wait(60)
         save(obj, columns, **options)
 
     monkeypatch.setattr(versions, "save", when_both_have_read)

@@ -9,7 +9,7 @@ from campaigns.models import Chunk, MailingAttempt
 from campaigns.sending.queue import worker
 
 
-def work(until: Callable[[], bool] | None = None, seconds: float = 30) -> None:
+def work(until: Callable[[], bool] | None = None, seconds: float = 120) -> None:
     """Run a worker here until `until()`, or else until nothing more can be done now."""
     deadline = monotonic() + seconds
 

@@ -11,7 +11,7 @@ from accounts.roles import MANAGER
 from backoffice import answers
 from campaigns.admin.report_view import MOST_BARS
 from campaigns.models import Mailing, MailingAttempt
-from campaigns.reports import figures, period, rollups
+from campaigns.reports import days, figures, period, rollups
 from campaigns.reports.scope import Scope
 from campaigns.tests import factories
 
@@ -69,7 +69,7 @@ def ways(rows: int) -> dict:
         "direct GROUP BY, per mailing, day and domain": lambda: _read(DIRECT),
         "roll-up, letters per mailing": lambda: figures.by_mailing(_all()),
         "roll-up, letters per mailing in 30 days": lambda: figures.by_mailing(_all().within(period.last_days(30))),
-        "roll-up, letters per day in a year": lambda: figures.by_day(_all().within(period.last_days(365))),
+        "roll-up, letters per day in a year": lambda: days.by_day(_all().within(period.last_days(365))),
         "roll-up, domains": lambda: rollups.domains(_all()),
         "roll-up, replies": lambda: rollups.replies(_all()),
         "version of the data": lambda: _all().version(),
@@ -107,7 +107,7 @@ def _read(sql: str) -> None:
 def _figures() -> None:
     scope = _all()
     figures.by_mailing(scope)
-    figures.by_day(scope.within(scope.period.starting(figures.first_day(scope)).last_days(MOST_BARS)))
+    days.by_day(scope.within(scope.period.starting(days.first_day(scope)).last_days(MOST_BARS)))
     rollups.domains(scope)
     rollups.replies(scope)
 

@@ -156,7 +156,7 @@ def test_a_signal_reaches_the_program(project: Project) -> None:
         while "up" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert process.returncode == 9
 
 

@@ -43,7 +43,7 @@ def call(*command: object, cwd: Path) -> tuple[subprocess.CompletedProcess, list
     """What came of it, and the arguments that Python got."""
     record = cwd / "record"
     environment = {**os.environ, "RECORD": str(record)}
-    done = subprocess.run([*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
     return done, record.read_text().splitlines() if record.exists() else []
 
 

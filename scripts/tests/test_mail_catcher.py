@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from backoffice.embedded.processes import free_port
+
 CATCHER = Path(__file__).resolve().parents[1] / "mail_catcher.py"
 
 
@@ -26,12 +28,12 @@ class Catcher:
     journal: Path
 
     def send(self, *messages: EmailMessage) -> None:
-        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=10) as sender:
+        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=60) as sender:
             for message in messages:
                 sender.send_message(message)
 
     def get(self, path: str, host: str = "127.0.0.1") -> tuple[HTTPResponse, str]:
-        connection = HTTPConnection("127.0.0.1", self.http_port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.http_port, timeout=60)
         connection.request("GET", path, headers={"Host": f"{host}:{self.http_port}"})
         response = connection.getresponse()
         body = response.read().decode()
@@ -140,7 +142,7 @@ def test_shows_the_source_as_it_came(catcher: Catcher) -> None:
 
 def test_a_broken_mail_is_shown_rather_than_refused(catcher: Catcher) -> None:
     broken = b"Subject: =?no-such-charset?q?=ff?=\r\nContent-Type: text/plain; charset=nonsense\r\n\r\n\xff\xfe"
-    with smtplib.SMTP("127.0.0.1", catcher.smtp_port, timeout=10) as sender:
+    with smtplib.SMTP("127.0.0.1", catcher.smtp_port, timeout=60) as sender:
         sender.sendmail("a@example.com", ["broken@example.com"], broken)
     assert catcher.get(f"/message/{number_of(catcher, 'broken@')}")[0].status == 200
     assert catcher.get("/?q=broken")[0].status == 200
@@ -177,14 +179,8 @@ def number_of(catcher: Catcher, recipient: str) -> int:
     return json.loads(catcher.get(f"/api/messages?q={recipient}")[1])["messages"][0]["number"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -1,3 +1,5 @@
+import signal
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,7 +11,10 @@ from backoffice.wsgi import application
 
 
 class Command(BaseCommand):
-    help = "Serve the back office with waitress, a production server that runs on Windows too."
+    help = (
+        "Serve the back office with waitress, a production server that runs on Windows too, until SIGTERM or Ctrl-C. "
+        "Requests under way then have five seconds to be answered."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
@@ -22,6 +27,8 @@ class Command(BaseCommand):
             server = create_server(application, ident=None, **listening, **_proxy())
         except OSError as error:
             raise CommandError(f"Port {options['port']} can not be used: {error.strerror}.") from error
+        # What waitress takes for the request to end is an exception, as Ctrl-C raises one.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         self.stdout.write(f"Serving on http://{options['host']}:{options['port']}/")
         try:
             server.run()

@@ -1,5 +1,6 @@
 """The cache, asked without the fail-safe layer, which hides why it does not answer."""
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from redis.exceptions import RedisError
 from backoffice.health import DEGRADED, FAILED, OK, Finding
 
 OLDEST = 6
+# A server in protected mode refuses with a page of advice.
+REASON_CHARACTERS = 200
 
 
 def findings() -> Iterator[Finding]:
@@ -20,7 +23,8 @@ def findings() -> Iterator[Finding]:
         yield _examined()
     # TypeError: the client does not know an option in the address.
     except (RedisError, TypeError) as error:
-        yield Finding("cache", FAILED, f"Redis can not be used: {str(error).rstrip('.')}. Look at REDIS_URL.")
+        reason = textwrap.shorten(str(error).rstrip("."), REASON_CHARACTERS, placeholder=" …")
+        yield Finding("cache", FAILED, f"Redis can not be used: {reason}. Look at REDIS_URL.")
 
 
 def _examined() -> Finding:

@@ -15,6 +15,8 @@ from backoffice.health import DEGRADED, FAILED, OK, Finding
 ENOUGH_BYTES = 1_000_000_000
 # Collected files that differ from these are of another version.
 OUR_STYLE = "backoffice/backoffice.css"
+# That REDIS_URL is not set, which is told of the cache.
+TOLD_ELSEWHERE = "backoffice.W001"
 
 
 def findings() -> Iterator[Finding]:
@@ -26,7 +28,8 @@ def findings() -> Iterator[Finding]:
 def _settings() -> Iterator[Finding]:
     """Django's checks for a deployment, and ours. With DEBUG most would be about the same."""
     messages = run_checks(include_deployment_checks=not settings.DEBUG)
-    complaints = [message for message in messages if message.level >= WARNING and not message.is_silenced()]
+    warnings = [message for message in messages if message.level >= WARNING and not message.is_silenced()]
+    complaints = [warning for warning in warnings if warning.id != TOLD_ELSEWHERE]
     for message in complaints:
         yield Finding("settings", FAILED, " ".join(f"{message.msg} {message.hint or ''}".split()))
     if settings.DEBUG:

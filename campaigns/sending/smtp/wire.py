@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 # No reply line is longer than 512 octets (RFC 5321, 4.5.3.1.5); servers that exceed it are not that far off.
 LONGEST_LINE = 8192
+
+
+class ReplyLine(NamedTuple):
+    """A line of a reply (RFC 5321, 4.2); of the last one `more` is false."""
+
+    code: int
+    text: bytes
+    more: bool
+
+
+# A server says the same to nearly every MAIL, RCPT and DATA.
+@lru_cache(maxsize=64)
+def reply_line(line: bytes) -> ReplyLine | None:
+    """What the line says; None if it is not SMTP."""
+    code = line[:3]
+    return ReplyLine(int(code), line[4:], line[3:4] == b"-") if code.isdigit() else None
 
 
 class Dialogue(Protocol):
@@ -72,16 +89,18 @@ class Wire(asyncio.Protocol):
         self._lose(str(error) if error else "the server closed it")
 
     def _receive(self, line: bytes) -> None:
-        code, text = line[:3], line[4:]
-        if not code.isdigit():
+        said = reply_line(line)
+        if said is None:
             self._give_up("the answer is not SMTP")
-        elif line[3:4] == b"-":
+            return
+        code, text, more = said
+        if more:
             self._lines.append(text)
-        else:
-            if self._lines:
-                text = b" ".join([*self._lines, text])
-                self._lines.clear()
-            self._reply(int(code), text)
+            return
+        if self._lines:
+            text = b" ".join([*self._lines, text])
+            self._lines.clear()
+        self._reply(code, text)
 
     def _reply(self, code: int, text: bytes) -> None:
         if not self._owed:

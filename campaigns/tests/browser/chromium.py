@@ -33,6 +33,6 @@ def path() -> str:
 def running() -> "Iterator[Browser]":
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path(), args=ARGUMENTS) as browser:
         yield browser

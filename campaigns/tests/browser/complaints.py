@@ -2,6 +2,9 @@
 
 from playwright.sync_api import ConsoleMessage, Error, Page, Request, Response
 
+# What htmx says of a request that the page was waiting for when it was left; one that fails has words of its own.
+LEFT = ("htmx:afterRequest", "htmx:sendAbort")
+
 
 class Complaints:
     """Errors in the console, which tells violations of the content security policy too, and requests that fail."""
@@ -16,7 +19,7 @@ class Complaints:
         page.on("response", self._refused)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and message.text not in LEFT:
             self.heard.append(f"{message.page.url if message.page else '?'}: {message.text}")
 
     def _script(self, error: Error) -> None:

@@ -83,7 +83,7 @@ def visit(browser: "Browser", live_server: LiveServer, quiet_end: None) -> Itera
     def window(user: User | None = None, *, refused: bool = False, **options: Any) -> "Page":
         usual = {"base_url": live_server.url, "viewport": DESKTOP, "locale": "en-GB", "reduced_motion": "reduce"}
         context = browser.new_context(**usual | options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         if user:
             context.add_cookies([_session(user, live_server.url)])

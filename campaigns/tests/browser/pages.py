@@ -122,6 +122,7 @@ def stop_all_sending(page: Page, reason: str) -> None:
     go(page, f"{ADMIN}stop-sending/")
     page.get_by_label("Reason").fill(reason)
     page.get_by_role("button", name="Stop all sending").click()
+    expect(page.get_by_role("region", name="All sending is stopped")).to_be_visible()
 
 
 def resume_sending(page: Page) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # IMPORT_TEST_ROWS=1000000 is the real thing, and takes some minutes.
 ROWS = int(os.environ.get("IMPORT_TEST_ROWS", "100000"))
-PATIENCE = 20_000 + ROWS  # in milliseconds
+PATIENCE = 60_000 + ROWS  # in milliseconds
 
 
 @pytest.fixture
@@ -64,9 +64,8 @@ def test_a_large_file_comes_in_behind_a_bar_and_its_export_changes_nothing(
     assert RecipientList.objects.get(owner=olga, name="Tver").members.count() == ROWS - 1
 
     pages.go(page, f"{pages.ADMIN}campaigns/recipient/export/")
-    page.get_by_label("Format").select_option("csv")
     with page.expect_download(timeout=PATIENCE) as download:
-        page.get_by_role("button", name="Submit").click()
+        page.get_by_role("button", name="Export").click()
     exported = tmp_path / "exported.csv"
     download.value.save_as(exported)
     upload(page, exported)

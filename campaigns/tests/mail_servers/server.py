@@ -24,7 +24,7 @@ SIZE = 100_000
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = Path(__file__).parent / "templates"
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/opt/mail-servers/usr/sbin"])
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 # Below the ports that systems give to connections (net.ipv4.ip_local_port_range), so that none is taken meanwhile.
 PORTS = range(20_000, 32_000)
 # The server ends with the tests, even if they are killed, and so do the processes that it has for connections.
