@@ -63,7 +63,7 @@ MIDDLEWARE = [
     "backoffice.correlation.CorrelationMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "backoffice.health.HealthMiddleware",
-    "campaigns.admin.metrics.MetricsMiddleware",
+    "campaigns.admin.operations.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -34,10 +34,10 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "campaigns.admin.dashboard.dashboard",
-    "GLOBAL_CALLBACK": "campaigns.admin.stop_switch.banner",
+    "GLOBAL_CALLBACK": "campaigns.admin.operations.stop_switch.banner",
     "SITE_VIEWS": [
         ("profile/", "profile", "accounts.admin.profile.ProfileView"),
-        ("stop-sending/", "stop_sending", "campaigns.admin.stop_switch.StopSwitchView"),
+        ("stop-sending/", "stop_sending", "campaigns.admin.operations.stop_switch.StopSwitchView"),
     ],
     "STYLES": [_style],
     "SCRIPTS": [_select2_names, _keyboard],

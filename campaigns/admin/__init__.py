@@ -1,21 +1,12 @@
-"""All HTTP of the app, one file a noun. Importing it registers the admin pages."""
+"""All HTTP of the app, a room a subject. Importing it registers the admin pages."""
 
-from campaigns.admin import (
-    attempts,
-    bulk_jobs,
-    import_jobs,
-    limits,
-    logs,
-    mailings,
-    messages,
-    queue,
-    recipient_lists,
-    recipients,
-    schedule,
-    slowdowns,
-    stops,
-    suppressions,
-)
+from campaigns.admin.bulk import jobs as bulk_jobs
+from campaigns.admin.imports import jobs as import_jobs
+from campaigns.admin.letters import messages
+from campaigns.admin.mailings import mailing
+from campaigns.admin.operations import limits, queue, schedule, slowdowns, stops
+from campaigns.admin.recipients import recipient, recipient_lists, suppressions
+from campaigns.admin.runs import attempts, logs
 
 __all__ = [
     "attempts",
@@ -23,11 +14,11 @@ __all__ = [
     "import_jobs",
     "limits",
     "logs",
-    "mailings",
+    "mailing",
     "messages",
     "queue",
+    "recipient",
     "recipient_lists",
-    "recipients",
     "schedule",
     "slowdowns",
     "stops",

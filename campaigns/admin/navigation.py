@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from campaigns.admin import stop_switch
+from campaigns.admin.operations import stop_switch
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR, role
-from campaigns.admin import urls
+from campaigns.admin.reports import urls
 from campaigns.imports import work
 from campaigns.models import BulkJob, DomainSlowdown, ImportJob, Mailing, SendingLimit, SendingStop
 from campaigns.models.bulk_job import Deed

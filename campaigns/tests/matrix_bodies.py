@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from campaigns.admin.verbs import VERBS
+from campaigns.admin.verbs.buttons import VERBS
 from campaigns.tests.doors import House
 
 PASSWORD = "a long and winding passphrase"

@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns import lifecycle
 from campaigns.admin import versions
-from campaigns.admin.verbs import VERBS
+from campaigns.admin.verbs.buttons import VERBS
 from campaigns.models import Mailing, MailingAttempt, Message, Recipient
 from campaigns.models.log import Status as Log
 from campaigns.models.mailing import Status

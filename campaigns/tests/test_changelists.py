@@ -242,8 +242,8 @@ def test_open_letters_are_found_in_what_is_under_way(operator: User, client: Cli
 def test_without_a_filter_the_ledger_shows_the_latest_attempts_that_fill_it(
     operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.admin.log_list.MOST", 30)
-    monkeypatch.setattr("campaigns.admin.log_list.BATCH", 1)
+    monkeypatch.setattr("campaigns.admin.runs.log_list.MOST", 30)
+    monkeypatch.setattr("campaigns.admin.runs.log_list.BATCH", 1)
     rows = [row(attempt(factories.mailing(operator)), f"r{n}@example.com") for n in range(3)]
     assert listed(client, "mailinglog") == rows[:0:-1]
 

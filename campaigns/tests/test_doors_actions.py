@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
-from campaigns.admin.verbs import VERBS
+from campaigns.admin.verbs.buttons import VERBS
 from campaigns.models import Mailing, Message, Recipient
 from campaigns.tests import factories
 from campaigns.tests.doors import client_of, undone

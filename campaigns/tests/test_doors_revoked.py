@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import OPERATOR
-from campaigns.admin.verbs import VERBS
+from campaigns.admin.verbs.buttons import VERBS
 from campaigns.models import Mailing, Recipient
 from campaigns.models.shares import SHARED_VERBS
 from campaigns.tests import factories

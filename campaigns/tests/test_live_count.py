@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
-from campaigns.admin import live_count
+from campaigns.admin.mailings import live_count
 from campaigns.models import Mailing
 from campaigns.sending.ledger import audience
 from campaigns.tests import factories

@@ -37,7 +37,7 @@ def client(operator: User) -> Client:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campaigns.admin.recipients.RecipientAdmin.list_per_page", 4)
+    monkeypatch.setattr("campaigns.admin.recipients.recipient.RecipientAdmin.list_per_page", 4)
 
 
 def open_list(client: Client, query: dict[str, str]) -> Any:

@@ -18,7 +18,7 @@ from accounts.roles import MANAGER, OPERATOR
 from backoffice import answers, caching
 from backoffice.answers import Stamp
 from campaigns import lifecycle
-from campaigns.admin.report_view import ReportView
+from campaigns.admin.reports.view import ReportView
 from campaigns.models import Mailing, SendingStop
 from campaigns.models.log import Status
 from campaigns.tests import factories

@@ -202,7 +202,7 @@ def test_a_state_is_filtered_by(operator: User, client: Client) -> None:
 
 
 def test_many_rows_are_turned_page_by_page(operator: User, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campaigns.admin.report_view.PER_PAGE", 2)
+    monkeypatch.setattr("campaigns.admin.reports.view.PER_PAGE", 2)
     for name in "abc":
         sent(operator, name)
     assert names(page(client, STATISTICS, sort="name")) == ["a", "b"]
@@ -212,7 +212,7 @@ def test_many_rows_are_turned_page_by_page(operator: User, client: Client, monke
 def test_many_failures_are_turned_page_by_page_and_a_file_has_them_all(
     operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.admin.report_view.PER_PAGE", 2)
+    monkeypatch.setattr("campaigns.admin.reports.view.PER_PAGE", 2)
     mailing = sent(operator, "Own", Status.ERROR, audience=5)
     addresses = set(mailing.recipients.values_list("email", flat=True))
     pages = [page(client, MINE, failures=number) for number in (1, 2, 3)]
@@ -290,7 +290,7 @@ def test_a_file_has_nothing_of_others(operator: User, client: Client) -> None:
 def test_a_file_has_all_rows_and_not_those_of_one_page(
     operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.admin.report_view.PER_PAGE", 1)
+    monkeypatch.setattr("campaigns.admin.reports.view.PER_PAGE", 1)
     for name in "abc":
         sent(operator, name)
     assert [row[0] for row in lines(client, STATISTICS, sort="name")] == ["Mailing", "a", "b", "c"]

@@ -13,8 +13,8 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns import lifecycle, preflight
-from campaigns.admin import outgoing
-from campaigns.admin.send_dialog import refuse_another_number
+from campaigns.admin.verbs import outgoing
+from campaigns.admin.verbs.send_dialog import refuse_another_number
 from campaigns.models import Mailing, MailingAttempt, Recipient
 from campaigns.models.log import Status as Log
 from campaigns.preflight import Finding

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns import lifecycle, preflight
-from campaigns.admin import suppressions
+from campaigns.admin.recipients import suppressions
 from campaigns.models import Mailing, MailingAttempt, Suppression
 from campaigns.models.log import Status
 from campaigns.sending.ledger import audience, chunks

@@ -9,7 +9,7 @@ from django.test.utils import override_settings
 
 from accounts.roles import MANAGER
 from backoffice import answers
-from campaigns.admin.report_view import MOST_BARS
+from campaigns.admin.reports.view import MOST_BARS
 from campaigns.models import Mailing, MailingAttempt
 from campaigns.reports import days, figures, period, rollups
 from campaigns.reports.scope import Scope

@@ -1,0 +1,1 @@
+"""What is done with many recipients at once: actions, what they ask, and how far they are."""

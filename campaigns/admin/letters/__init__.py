@@ -1,0 +1,1 @@
+"""The pages of the messages, and of letters as somebody gets them."""

@@ -1,0 +1,1 @@
+"""The pages of the mailings: the list, the form, and what has become of each."""

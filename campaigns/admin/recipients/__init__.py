@@ -1,0 +1,1 @@
+"""The pages of the recipients, their lists, and addresses that get no mail."""

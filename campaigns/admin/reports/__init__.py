@@ -1,0 +1,1 @@
+"""The pages of the reports, and the files made of them."""

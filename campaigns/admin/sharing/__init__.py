@@ -1,0 +1,1 @@
+"""Sharing objects with colleagues and groups."""

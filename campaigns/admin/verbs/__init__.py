@@ -1,0 +1,1 @@
+"""What can be done with a mailing: buttons, dialogs, and the deeds behind them."""
