@@ -6,6 +6,7 @@ openpyxl says what the file consists of, and what numbers and dates mean. Its ow
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -66,6 +67,8 @@ def _damaged(sentence: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise  # that is no fault of the file
         raise UnusableFile(sentence) from error
 
 

@@ -1,5 +1,6 @@
 """What is read of an XLSX file, and how much of it is held at once."""
 
+import errno
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -181,3 +182,12 @@ def test_a_part_that_is_read_as_a_whole_may_not_be_large() -> None:
     file = forged(saved(("email",)), "xl/styles.xml", b"</styleSheet>", b" " * 11_000_000 + b"</styleSheet>")
     with pytest.raises(UnusableFile, match="too large when it is unpacked"):
         list(sheets.rows(file))
+
+
+def test_a_full_disk_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: Any, **_options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(OSError, match="No space left"):
+        list(sheets.rows(saved(("email",), ("anna@example.com",))))
