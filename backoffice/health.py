@@ -80,7 +80,7 @@ def migrations() -> Finding:
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
-        return Finding("migrations", FAILED, f"{missing} migrations are missing: run manage.py migrate.")
+        return Finding("migrations", FAILED, f"Migrations are missing ({missing}): run manage.py migrate.")
     return Finding("migrations")
 
 

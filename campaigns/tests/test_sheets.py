@@ -113,7 +113,7 @@ def peak(file: BytesIO) -> int:
 
 @pytest.mark.parametrize("written", [as_exported, as_excel_writes])
 def test_the_first_row_comes_before_the_rest_was_read(written: Callable[[int], BytesIO]) -> None:
-    opened = _Counting(written(MANY).getvalue())
+    opened = _Counting(written(20_000).getvalue())
     with closing(sheets.rows(opened)) as rows:
         assert next(rows) == (1, ["email", "full_name", "city"])
     assert opened.taken < len(opened.getvalue()) / 2
