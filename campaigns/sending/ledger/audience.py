@@ -92,6 +92,9 @@ def expand(attempt: int, among: list[int], rows: int, chunk_rows: int) -> list[i
         # Foreign keys are checked with the INSERT, and not at the commit, when the counters are locked already:
         # beside it, 99 % of the updates of the counters took up to 13 ms instead of 95.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # A worker's session plans each statement anew: it would plan the check of the foreign key for every row, which
+        # took two thirds of the time.
+        cursor.execute("SET LOCAL plan_cache_mode = auto")
         asked = {**which, "owners": among, "known": known, "chunk_rows": chunk_rows}
         cursor.execute(_EXPAND.format(slice=slice_), asked)
         count, skipped, chunks = cursor.fetchone()
