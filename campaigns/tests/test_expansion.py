@@ -201,8 +201,8 @@ def test_newcomers_are_counted() -> None:
     mailing = factories.mailing(audience=3)
     attempt = lifecycle.launch(mailing, None, dry_run=True)
     audience.expand(attempt.pk, [], 20, 1000)
-    assert audience.count_newcomers(mailing.pk) == 3
+    assert audience.count_letters(mailing.pk, new_only=True) == 3
     attempt = lifecycle.launch(mailing, None)
     audience.expand(attempt.pk, [], 20, 1000)
     add(mailing, factories.recipient(mailing.owner))
-    assert audience.count_newcomers(mailing.pk) == 1
+    assert audience.count_letters(mailing.pk, new_only=True) == 1

@@ -163,7 +163,7 @@ MEMBERS = """
 
 
 def test_newcomers_are_looked_up_one_by_one(million: Million) -> None:
-    assert_by_index(scans_of(lambda: audience.count_newcomers(million.mailing.pk)), BY_RECIPIENT)
+    assert_by_index(scans_of(lambda: audience.count_letters(million.mailing.pk, new_only=True)), BY_RECIPIENT)
     assert_by_index(scans_of(lambda: audience.has_newcomers(million.mailing.pk)), BY_RECIPIENT)
 
 

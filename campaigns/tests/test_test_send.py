@@ -103,7 +103,7 @@ def test_the_mailing_and_its_figures_stay_as_they_are(server: MailServer) -> Non
 def test_who_was_only_tested_as_is_still_new(server: MailServer) -> None:
     mailing = factories.mailing(audience=2)
     sent(mailing)
-    assert audience.count_newcomers(mailing.pk) == 2
+    assert audience.count_letters(mailing.pk, new_only=True) == 2
 
 
 def test_the_progress_of_the_mailing_is_that_of_its_last_other_attempt(server: MailServer) -> None:

@@ -28,11 +28,6 @@ def owners_among(audience: Audience) -> list[int]:
     return list(audience.recipients().order_by().values_list("owner", flat=True).distinct())
 
 
-def count_newcomers(mailing: int) -> int:
-    """How many of the audience no real attempt of the mailing has in its ledger (1,000,000 recipients: 1 s)."""
-    return _count(_COUNT_NEWCOMERS, _saying(mailing), known=real_attempts(mailing))
-
-
 def count_letters(mailing: int, *, new_only: bool = False) -> int:
     """How many letters a launch would send now: an address once, and with `new_only` none to whom got one before.
 
@@ -162,9 +157,9 @@ def _known(recipient: str) -> str:
 
 
 # In these statements, {members} are the audience's ids.
-_NEWCOMERS = f"FROM ({{members}}) m(id) WHERE NOT {_known('m.id')}"
-_COUNT_NEWCOMERS = f"SELECT count(*) {_NEWCOMERS}"
-_LAST_NEWCOMERS = f"SELECT m.id {_NEWCOMERS} ORDER BY m.id DESC LIMIT %(most)s"
+_LAST_NEWCOMERS = f"""
+SELECT m.id FROM ({{members}}) m(id) WHERE NOT {_known("m.id")} ORDER BY m.id DESC LIMIT %(most)s
+"""
 
 _RECIPIENTS = "FROM ({members}) m(id) JOIN campaigns_recipient r ON r.id = m.id"
 _NOT_SUPPRESSED = "NOT EXISTS (SELECT FROM campaigns_suppression s WHERE lower(s.email) = address.email)"
