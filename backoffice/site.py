@@ -34,6 +34,17 @@ class FieldSearch(AutocompleteJsonView):
             raise PermissionDenied
         return found
 
+    def get_queryset(self) -> Any:
+        found = super().get_queryset()
+        return found.select_related("owner") if hasattr(found.model, "owner") else found
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        """With its owner, where that is somebody else: their names may be the same."""
+        found: dict[str, str] = super().serialize_result(obj, to_field_name)
+        if getattr(obj, "owner_id", self.request.user.pk) != self.request.user.pk:
+            found["text"] = f"{obj} ({obj.owner})"
+        return found
+
 
 class BackofficeSite(UnfoldAdminSite):
     """The admin, which is the whole product."""

@@ -25,11 +25,15 @@ from campaigns import access
 from campaigns.admin import versions
 from campaigns.admin.lists import CappedPaginator, Step, allowed
 from campaigns.admin.versions import Versioned
-from campaigns.models import Mailing, Message, Recipient, RecipientList
+from campaigns.models import BulkJob, ImportJob, Mailing, Message, Recipient, RecipientList
 
 SCOPED = (Mailing, Message, Recipient, RecipientList)
-# Into whose forms others' objects are put.
-USING = tuple(model._meta.model_name for model in (Mailing, RecipientList))
+# What is offered where a form of theirs is searched: what may be used in it, or what may be changed by it.
+OFFERED = {
+    model._meta.model_name: scope
+    for scope, models in ((access.usable, (Mailing, RecipientList)), (access.changeable, (BulkJob, ImportJob)))
+    for model in models
+}
 
 
 class ScopedChoices(BaseModelAdmin):
@@ -123,10 +127,10 @@ class ScopedAdmin(Versioned, ScopedChoices, Scoped, SturdyList):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """What is searched for a form, and not for a list or a filter, is what may be used there."""
+        """What is searched for a form, and not for a list or a filter, is what may be chosen there."""
         asked = request.resolver_match
-        if asked and asked.url_name == "autocomplete" and request.GET["model_name"] in USING:
-            queryset = access.usable(request.user, queryset)
+        if asked and asked.url_name == "autocomplete" and (scope := OFFERED.get(request.GET["model_name"])):
+            queryset = scope(request.user, queryset)
         return self.find(request, queryset, search_term)
 
     def find(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:

@@ -70,7 +70,8 @@ def guess(headers: Sequence[str], samples: Sequence[Sequence[str]]) -> list[str]
         mapping = [Target.ATTRIBUTE if target in parts else target for target in mapping]
     elif Target.LAST_NAME not in mapping:
         mapping = [Target.FULL_NAME if target == Target.FIRST_NAME else target for target in mapping]
-    return [str(target) for target in mapping]
+    again = _repeated(mapping, headers)
+    return [str(Target.SKIP if number in again else target) for number, target in enumerate(mapping)]
 
 
 def check(mapping: Sequence[str], headers: Sequence[str]) -> None:
@@ -82,11 +83,23 @@ def check(mapping: Sequence[str], headers: Sequence[str]) -> None:
     for target in SINGLE:
         if mapping.count(target) > 1:
             raise UnusableFile(_("“%s” is chosen for more than one column.") % target.label)
+    for number in _repeated(mapping, headers):
+        sentence = _("More than one column becomes the attribute “%s”: leave all but one out.")
+        raise UnusableFile(sentence % attribute_name(headers[number]))
 
 
 def attribute_name(header: str) -> str:
     """The name by which a message finds the column: {{ attributes.name }}."""
     return re.sub(r"[^\w.-]+", "_", header.strip().lower()).strip("_")
+
+
+def _repeated(mapping: Sequence[str], headers: Sequence[str]) -> list[int]:
+    """The columns that would become an attribute that an earlier one becomes already."""
+    named = [
+        (number, attribute_name(headers[number])) for number, target in enumerate(mapping) if target == Target.ATTRIBUTE
+    ]
+    first = {name: number for number, name in reversed(named)}
+    return [number for number, name in named if first[name] != number]
 
 
 def described(headers: Sequence[str], samples: Sequence[Sequence[str]], mapping: Sequence[str]) -> list[dict[str, Any]]:

@@ -19,5 +19,9 @@ class Interrupted(Exception):
     """The import was cancelled, or another process has taken it; nothing of it is written."""
 
 
+class OwnerBusy(Exception):
+    """Another import of the same owner is being written; this one can not be now."""
+
+
 def in_line(line: int, sentence: str) -> str:
     return _("Line %(line)s: %(what)s") % {"line": line, "what": sentence}

@@ -1,4 +1,4 @@
-"""The task that carries out an import, and how it is enqueued. Only this module and sending/queue know the queue."""
+"""The task that carries out an import, and how it is enqueued."""
 
 from __future__ import annotations
 
@@ -99,11 +99,11 @@ def _go_on(job: ImportJob, step: Callable[[], None], caller: Caller) -> None:
     with transaction.atomic():
         step()
         _enqueue(job, caller, timezone.now() + INLINE_PATIENCE if small else None)
-    if small:
-        work.carry_out(job.pk, watched=False)
+    if small and not work.carry_out(job.pk, watched=False):
+        _enqueue(job, caller)
 
 
-def _enqueue(job: ImportJob, caller: Caller, at: datetime | None) -> None:
+def _enqueue(job: ImportJob, caller: Caller, at: datetime | None = None) -> None:
     deferrer = carry_out_import.configure(lock=_lock(job.pk), schedule_at=at)
     new = deferrer.make_new_job(job=job.pk, request_id=caller.request_id, user_email=caller.user_email)
     # By Django's connection and so in its transaction.

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Lower
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns import access
@@ -43,14 +42,17 @@ class Moves(NamedTuple):
 def choose(job: ImportJob, into: Into) -> None:
     """Keep with the import what is wanted; part of the caller's transaction. Raises UnusableFile."""
     job.lists.set(into.chosen)
-    ImportJob.objects.filter(pk=job.pk).update(
-        new_list=into.new.strip(), takes_out=into.takes_out and bool(into.chosen or into.new.strip())
-    )
+    job.lists_chosen = len(into.chosen)
+    job.new_list = into.new.strip()
+    job.takes_out = into.takes_out and bool(into.chosen or job.new_list)
+    job.save(update_fields=["lists_chosen", "new_list", "takes_out"])
     check(job)
 
 
 def check(job: ImportJob) -> None:
-    """Raises UnusableFile when the owner may not change one of the lists, or not any more."""
+    """Raises UnusableFile when one of the lists is gone, or the owner may not change it, or not any more."""
+    if job.lists.count() < job.lists_chosen:
+        raise _gone()
     changeable = access.changeable(job.owner, RecipientList.objects.all())
     if lost := job.lists.exclude(pk__in=changeable.values("pk")).first():
         raise UnusableFile(_("You may not change the list “%s”.") % lost)
@@ -63,29 +65,38 @@ def found(job: ImportJob) -> list[int]:
     check(job)
     ids = list(job.lists.order_by("pk").values_list("pk", flat=True))
     if job.new_list:
-        there = named(job.owner_id, job.new_list)
+        there = _of_name(job).first()
         ids.append(there.pk if there else NOT_YET)
     return list(dict.fromkeys(ids))
 
 
 def made(job: ImportJob) -> list[int]:
-    """The ids of the lists, of which the new one is there now; part of the caller's transaction."""
+    """The ids of the lists, of which the new one is there now, and none goes until the caller's transaction ends.
+
+    Raises UnusableFile as check() does.
+    """
     check(job)
     if job.new_list:
         # One of that name that somebody has made since then is the one that is meant.
         new = RecipientList(owner_id=job.owner_id, name=job.new_list)
         RecipientList.objects.bulk_create([new], ignore_conflicts=True)
-        job.lists.add(_of_name(job.owner_id, job.new_list).get())
-    return list(job.lists.order_by("pk").values_list("pk", flat=True))
+        job.lists.add(_of_name(job).get())
+    ids = list(job.lists.order_by("pk").values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [ids])
+        if cursor.rowcount < len(ids):
+            raise _gone()
+    return ids
 
 
-def named(owner: int, name: str) -> RecipientList | None:
-    """The owner's list of that name, whatever the case of its letters."""
-    return _of_name(owner, name).first()
+def _gone() -> UnusableFile:
+    return UnusableFile(_("A list that was chosen has been deleted: import the file again."))
 
 
-def _of_name(owner: int, name: str) -> QuerySet[RecipientList]:
-    return RecipientList.objects.alias(lower_name=Lower("name")).filter(owner=owner, lower_name=Lower(Value(name)))
+def _of_name(job: ImportJob) -> QuerySet[RecipientList]:
+    """The owner's list of the name that was given for a new one, if it is there."""
+    found: QuerySet[RecipientList] = job.owner.recipient_lists.of_name(job.new_list)
+    return found
 
 
 def moves(lists: list[int], mode: str, *, takes_out: bool) -> Moves:
@@ -116,6 +127,8 @@ def _counted(cursor: Any, sql: str, given: dict[str, Any]) -> int:
     [count] = cursor.fetchone()
     return int(count)
 
+
+_HOLD = "SELECT FROM campaigns_recipientlist WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
 
 _WOULD_JOIN = """
 SELECT count(*) FROM import_row k CROSS JOIN unnest(%(lists)s::bigint[]) AS l(id)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from campaigns.imports.errors import OwnerBusy
 from campaigns.imports.rows import Record
 from campaigns.models.import_job import Mode
 
@@ -86,13 +87,18 @@ def _line(record: Record) -> str:
     return "\t".join(str(value).translate(_ESCAPES) for value in record) + "\n"
 
 
-def lock(owner: int) -> None:
-    """One import at a time for each owner, until the transaction ends."""
+def lock(owner: int, *, wait: bool = True) -> None:
+    """One import at a time for each owner, until the transaction ends. Raises OwnerBusy rather than wait."""
     timeout = f"{settings.STALLED_WORKER_SECONDS * 1000 // 2}"
     with connection.cursor() as cursor:
         # The session of a frozen process ends, and lets go of the lock, before another process takes the import over.
         cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [timeout])
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [OWNER_LOCK, owner % 2**31])
+        if wait:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [OWNER_LOCK, owner % 2**31])
+            return
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [OWNER_LOCK, owner % 2**31])
+        if cursor.fetchone() == (False,):
+            raise OwnerBusy
 
 
 def classify(owner: int, fields: Fields, copied: int) -> Verdict:
@@ -137,21 +143,27 @@ def _slice(cursor: Any, mode: str, given: dict[str, Any]) -> Written:
         cursor.execute(_JOIN, given)
         joined = cursor.rowcount
     if mode != Mode.UPDATE:
-        added = _inserted(cursor, _INSERT_AND_JOIN if given["lists"] else _INSERT, given)
-    return Written(added, changed, joined + added * len(given["lists"]))
+        added, by_hand = _inserted(cursor, given)
+        joined += added * len(given["lists"]) + by_hand
+    return Written(added, changed, joined)
 
 
-def _inserted(cursor: Any, sql: str, given: dict[str, Any]) -> int:
-    """Whom somebody adds by hand between classify() and this statement stays as added by hand.
+def _inserted(cursor: Any, given: dict[str, Any]) -> tuple[int, int]:
+    """How many were added, and how many entries of lists were made for those whom somebody added by hand.
 
-    ON CONFLICT costs a third more, for every row, so it is asked for only where there is a conflict.
+    Whom somebody adds between classify() and this statement stays as added by hand. ON CONFLICT costs a third more, for
+    every row, so it is asked for only where there is a conflict.
     """
+    sql = _INSERT_AND_JOIN if given["lists"] else _INSERT
     try:
         with transaction.atomic():
             cursor.execute(sql.format(unless=""), given)
     except IntegrityError:
         cursor.execute(sql.format(unless="ON CONFLICT DO NOTHING"), given)
-    return int(cursor.rowcount)
+        added = cursor.rowcount
+        cursor.execute(_JOIN_BY_ADDRESS, given)
+        return added, cursor.rowcount
+    return cursor.rowcount, 0
 
 
 def _given(fields: Fields) -> dict[str, Any]:
@@ -221,6 +233,15 @@ INSERT INTO campaigns_membership (list_id, recipient_id)
 SELECT l.id, r.id FROM import_row k JOIN campaigns_recipient r ON r.id = k.known
 CROSS JOIN unnest(%(lists)s::bigint[]) AS l(id)
 WHERE {_SLICE} FOR KEY SHARE OF r
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - only our own constants
+
+_JOIN_BY_ADDRESS = f"""
+INSERT INTO campaigns_membership (list_id, recipient_id)
+SELECT l.id, r.id FROM import_row k
+JOIN campaigns_recipient r ON r.owner_id = %(owner)s AND lower(r.email) = lower(k.email)
+CROSS JOIN unnest(%(lists)s::bigint[]) AS l(id)
+WHERE k.known IS NULL AND {_SLICE} FOR KEY SHARE OF r
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - only our own constants
 

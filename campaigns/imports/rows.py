@@ -42,8 +42,8 @@ class Records:
         self._comment, self._given = at.get(Target.COMMENT), at.get(Target.ATTRIBUTES)
         # Each attribute as it stands in JSON up to its value, with the place of the value.
         self._extra = [
-            (f"{as_json_text(attribute_name(header) or f'column_{number}')}:", number - 1)
-            for number, (header, target) in enumerate(zip(table.headers, mapping, strict=True), start=1)
+            (f"{as_json_text(attribute_name(header))}:", number)
+            for number, (header, target) in enumerate(zip(table.headers, mapping, strict=True))
             if target == Target.ATTRIBUTE
         ]
 

@@ -53,13 +53,27 @@ _DAMAGED = (
 type Row = tuple[int, list[str]]
 
 
-def rows(file: IO[bytes]) -> Generator[Row, None, None]:
-    """The rows of the first sheet as text, with their numbers. Raises UnusableFile."""
-    with _damaged(_("This is no XLSX file, or it is damaged: save it again as XLSX or CSV.")):
-        book = _Book(file)
-        strings = SharedStrings(book.strings())
-    with closing(strings), _damaged(_("The file is damaged: save it again as XLSX, or as CSV.")):
-        yield from book.rows(strings)
+class Rows:
+    """The rows of the first sheet as text, with their numbers: iterate once. Raises UnusableFile then."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._sheet: IO[bytes] | None = None
+        self._size = 1
+
+    def __iter__(self) -> Generator[Row, None, None]:
+        with _damaged(_("This is no XLSX file, or it is damaged: save it again as XLSX or CSV.")):
+            book = _Book(self._file)
+            strings = SharedStrings(book.strings())
+            self._sheet, self._size = book.sheet()
+        with closing(strings), self._sheet, _damaged(_("The file is damaged: save it again as XLSX, or as CSV.")):
+            yield from book.rows(self._sheet, strings)
+
+    def read(self) -> float:
+        """How much of the sheet has been read, from 0 to 1; shared texts are another part of the file."""
+        if self._sheet is None:
+            return 0
+        return 1 if self._sheet.closed else self._sheet.tell() / self._size
 
 
 @contextmanager
@@ -88,10 +102,13 @@ class _Book(ExcelReader):
         part = self.package.find(SHARED_STRINGS)
         return self.archive.open(part.PartName[1:]) if part else None
 
-    def rows(self, strings: SharedStrings) -> Iterator[Row]:
+    def sheet(self) -> tuple[IO[bytes], int]:
+        """The part that has the rows, and its size."""
+        return self.archive.open(self._sheet), self.archive.getinfo(self._sheet).file_size
+
+    def rows(self, sheet: IO[bytes], strings: SharedStrings) -> Iterator[Row]:
         dates = {"date_formats": self.wb._date_formats, "timedelta_formats": self.wb._timedelta_formats}
-        with self.archive.open(self._sheet) as source:
-            yield from _Sheet(source, strings, data_only=True, epoch=self.wb.epoch, **dates).parse()
+        return _Sheet(sheet, strings, data_only=True, epoch=self.wb.epoch, **dates).parse()
 
 
 class _Archive(zipfile.ZipFile):

@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 
 from campaigns.imports.errors import UnusableFile
 from campaigns.models import ImportJob, ImportPart
-from campaigns.models.import_job import ENDED
+from campaigns.models.import_job import ENDED, UNDER_WAY
 
 PART_BYTES = 1 << 18
+# Tried so often, and interrupted each time, the longest import takes hours.
+GIVEN_UP_AFTER = timedelta(days=1)
 
 
 def store(job: ImportJob, file: IO[bytes]) -> None:
@@ -48,12 +50,14 @@ def is_kept(job: ImportJob) -> bool:
 def remove_old() -> int:
     """Remove files older than IMPORT_KEEP_DAYS, and end the jobs that waited for a person as long; returns how many.
 
-    The jobs stay, with their figures.
+    The jobs stay, with their figures. One at which nobody can be any more is ended, too: the command was killed.
     """
     old = Q(created_at__lt=Now() - timedelta(days=settings.IMPORT_KEEP_DAYS))
     waiting = (ImportJob.State.UPLOADED, ImportJob.State.PREVIEWED)
     reason = _("It was not confirmed within %s days.") % settings.IMPORT_KEEP_DAYS
     ImportJob.objects.filter(old, state__in=waiting).cancel(reason)
+    given_up = Q(work_began_at__lt=Now() - GIVEN_UP_AFTER)
+    ImportJob.objects.filter(given_up, state__in=UNDER_WAY).fail(_("It was interrupted."))
     done = ImportJob.objects.filter(old, state__in=ENDED, parts__number=0)
     jobs = list(done.values_list("pk", flat=True))
     # What the file said goes with it; figures and names of files stay.

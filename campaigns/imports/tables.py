@@ -28,7 +28,9 @@ class Table:
     """Iterate once, for the lines of the file and their cells; the headers are known before."""
 
     def __init__(self, file: IO[bytes], layout: Layout) -> None:
-        self._rows = sheets.rows(file) if layout.kind == "xlsx" else _delimited(file, layout)
+        self._file, self._size = file, file.seek(0, 2)
+        self._sheet = sheets.Rows(file) if layout.kind == "xlsx" else None
+        self._rows = iter(self._sheet or _delimited(file, layout))
         first = next((row for row in self._rows if any(map(str.strip, row[1]))), None)
         if first is None:
             raise UnusableFile(_("The file is empty."))
@@ -44,6 +46,10 @@ class Table:
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
+
+    def read(self) -> float:
+        """How much of it has been read, from 0 to 1."""
+        return self._sheet.read() if self._sheet else min(self._file.tell() / self._size, 1)
 
 
 def with_header(file: IO[bytes], layout: Layout) -> Layout:

@@ -18,6 +18,9 @@ SECONDS = 0.5
 class Unwatched:
     """For what is over before anybody could look."""
 
+    # Whether it may wait for another import of the same owner.
+    waits = False
+
     def __init__(self, job: ImportJob) -> None:
         self._job = job
 
@@ -38,6 +41,8 @@ class Watch(Unwatched):
 
     When the import is cancelled, or another process has taken it, the statement that runs is cancelled too.
     """
+
+    waits = True
 
     def __init__(self, job: ImportJob) -> None:
         super().__init__(job)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from campaigns.imports import columns, layouts, lists, merge, storage, tables
 from campaigns.imports.columns import Target
-from campaigns.imports.errors import ImportRefused, Interrupted, UnusableFile, in_line
+from campaigns.imports.errors import ImportRefused, Interrupted, OwnerBusy, UnusableFile, in_line
 from campaigns.imports.layouts import Layout
 from campaigns.imports.lists import NOWHERE, Into
 from campaigns.imports.merge import Fields, Verdict
@@ -84,8 +84,12 @@ def choose(job: ImportJob, mapping: Sequence[str], mode: str, into: Into = NOWHE
 
 
 def confirm(job: ImportJob, by: User) -> None:
-    """Have what the preview has shown written. Raises ImportRefused when that is not what the import waits for."""
-    _moved(ImportJob.objects.filter(pk=job.pk, state=State.PREVIEWED).begin(confirmed_by=by))
+    """Have what the preview of `job` has shown written.
+
+    Raises ImportRefused when that is not what the import waits for: it may have been checked anew, with other columns.
+    """
+    shown = ImportJob.objects.filter(pk=job.pk, state=State.PREVIEWED, work_began_at=job.work_began_at)
+    _moved(shown.begin(confirmed_by=by))
 
 
 def confirm_unseen(job: ImportJob, mode: str, into: Into = NOWHERE) -> None:
@@ -101,23 +105,28 @@ def cancel(job: ImportJob) -> None:
     _moved(ImportJob.objects.filter(pk=job.pk).cancel())
 
 
+def gone_on() -> ImportRefused:
+    return ImportRefused(_("The import has gone on meanwhile: look at what it is now."))
+
+
 def _moved(count: int) -> None:
     if not count:
-        raise ImportRefused(_("The import has gone on meanwhile: look at what it is now."))
+        raise gone_on()
 
 
-def carry_out(pk: int, *, watched: bool = True) -> None:
+def carry_out(pk: int, *, watched: bool = True) -> bool:
     """Do what the import waits for: count, or write. What is wrong with the file becomes its reason.
 
-    Safe to be called again after a process that was killed, and beside one that lives: the last one counts.
-    Raises OperationalError when the database goes away; the import then waits for the next call.
+    Returns False when it could not be done now, because another import of the same owner is being written; a `watched`
+    one waits for that. Safe to be called again after a process that was killed, and beside one that lives: the last one
+    counts. Raises OperationalError when the database goes away; the import then waits for the next call.
     """
     if not ImportJob.objects.filter(pk=pk).take():
-        return
+        return True
     job = ImportJob.objects.select_related("owner").get(pk=pk)
     if job.lease > TRIES:
         ImportJob.objects.filter(pk=pk).fail(_("It was interrupted %s times.") % TRIES)
-        return
+        return True
     try:
         with Watch(job) if watched else Unwatched(job) as watch:
             (_check if job.state == State.CHECKING else _run)(job, watch)
@@ -128,6 +137,9 @@ def carry_out(pk: int, *, watched: bool = True) -> None:
     except (DataError, IntegrityError):
         logger.exception("Import %s was refused by the database", pk)
         ImportJob.objects.held_by(job).fail(_("The rows could not be stored."))
+    except OwnerBusy:
+        return False
+    return True
 
 
 @transaction.atomic
@@ -183,20 +195,23 @@ class _Reading:
         job = self._job
         merge.prepare()
         with storage.opened(job) as file:
+            table = Table(file, Layout(**job.layout))
 
             def told(count: int) -> None:
-                self._watch.at(share * min(file.tell() / job.size, 1), count + self.refused)
+                self._watch.at(share * table.read(), count + self.refused)
 
-            records = Records(Table(file, Layout(**job.layout)), job.mapping, self._refuse)
+            records = Records(table, job.mapping, self._refuse)
             self.copied = merge.copy(self._seen(iter(records)), told)
         self._watch.at(share, self.copied + self.refused)
         if lock:
-            merge.lock(job.owner_id)
+            merge.lock(job.owner_id, wait=self._watch.waits)
         return merge.classify(job.owner_id, _fields(job), self.copied)
 
     def preview(self) -> list[dict[str, Any]]:
         """The first rows of the file, as they would be stored, and what would become of each."""
         found = merge.verdicts(self._first[-1][0]) if self._first else {}
+        passed_over = {Mode.ADD: "changed", Mode.UPDATE: "added"}.get(Mode(self._job.mode))
+        found = {line: "passed_over" if verdict == passed_over else verdict for line, verdict in found.items()}
         good = [{**_named(record), "verdict": found.get(record[0], "duplicates")} for record in self._first]
         bad = [{"line": r.line, "verdict": "refused", "reason": r.reason} for r in self._refusals]
         return sorted(good + bad, key=lambda row: row["line"])[: self._keep]

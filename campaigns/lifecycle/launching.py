@@ -72,14 +72,15 @@ def can_be_undone(mailing: Mailing) -> bool:
 def _launch(
     mailing: Mailing, by: User | None, now: datetime, *, dry_run: bool, new_only: bool, undo_seconds: int
 ) -> MailingAttempt:
+    if not dry_run:
+        refuse_while_stopped()
+    mailing = _as_saved(mailing)
     said = Audience.of(mailing)
     size = _size(mailing, said, new_only=new_only)
     held = bool(undo_seconds) and not dry_run and can_be_undone(mailing)
-    former = ""
     if not dry_run:
         refuse_after_end(mailing)
-        refuse_while_stopped()
-        former = _set_running(mailing, now)
+        _set_running(mailing, now)
     if new_only:
         refuse_without_log(mailing)
     attempt = MailingAttempt.objects.create(
@@ -89,7 +90,7 @@ def _launch(
         triggered_by=by,
         request_id=correlation.request_id.get(),
         held_until=Now() + timedelta(seconds=undo_seconds) if held else None,
-        mailing_was=former,
+        mailing_was="" if dry_run else mailing.status,
         audience=said.frozen(),
         from_email=settings.DEFAULT_FROM_EMAIL,
         **content.freeze(mailing.message)._asdict(),
@@ -98,6 +99,13 @@ def _launch(
     attempt.refresh_from_db()
     logger.info("Attempt %s of mailing %s launched", attempt.pk, mailing.pk)
     return attempt
+
+
+def _as_saved(mailing: Mailing) -> Mailing:
+    """Locked, and read anew: somebody may have changed its message, audience or plan since the caller read it."""
+    locked = Mailing.objects.select_for_update(no_key=True, of=("self",)).select_related("owner", "message")
+    found: Mailing = locked.get(pk=mailing.pk)
+    return found
 
 
 def _size(mailing: Mailing, said: Audience, *, new_only: bool) -> int:
@@ -120,13 +128,10 @@ def _expand(attempt: MailingAttempt, size: int) -> None:
         enqueue_expansion(attempt)
 
 
-def _set_running(mailing: Mailing, now: datetime) -> str:
-    """Returns what it was before."""
+def _set_running(mailing: Mailing, now: datetime) -> None:
     this = Mailing.objects.filter(pk=mailing.pk)
-    # Locked before its plan is read: who takes the plan back meanwhile must not find it there again.
-    former: str = this.select_for_update(no_key=True).values_list("status", flat=True).get()
     if this.move(Status.RUNNING, of=Mailing.IDLE, next_run_at=_next_run(mailing, now)):
-        return former
+        return
     if this.filter(status__in=Mailing.ACTIVE).exists():
         raise _busy(mailing)
     raise NotNow(_("“%s” has been disabled.") % mailing)

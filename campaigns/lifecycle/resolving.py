@@ -26,6 +26,8 @@ def resend_unconfirmed(mailing: Mailing) -> int:
 @transaction.atomic
 def confirm_unconfirmed(mailing: Mailing, by: User) -> int:
     """Take the last attempt's letters in doubt for sent; returns how many. Raises LifecycleError."""
+    # Locked as all others lock it, before its attempt and their chunks.
+    Mailing.objects.select_for_update(no_key=True, of=("self",)).get(pk=mailing.pk)
     count = resolution.confirm(_ended(mailing).pk, _("Marked as sent by %s.") % by)
     if not count:
         raise NotNow(_("“%s” has no unconfirmed letters.") % mailing)

@@ -108,6 +108,8 @@ class ImportJob(models.Model):
     mode = models.CharField(_("mode"), max_length=14, choices=Mode.choices, default=Mode.ADD_AND_UPDATE)
     # The lists that the recipients of the file come into; one that is still to be made is named.
     lists = models.ManyToManyField(RecipientList, blank=True, related_name="+", verbose_name=_("lists"))
+    # One that is deleted goes out of `lists`, and is missed by this.
+    lists_chosen = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     new_list = models.CharField(_("new list"), max_length=200, blank=True, db_default="")
     takes_out = models.BooleanField(_("take out of the lists who is not in the file"), default=False, db_default=False)
     # The first rows with what would become of each, and the first that are refused.

@@ -1,10 +1,21 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import through
 from campaigns.models.recipient import Recipient
+
+
+class RecipientListQuerySet(models.QuerySet["RecipientList"]):
+    def of_name(self, name: str) -> RecipientListQuerySet:
+        """Those of that name, whatever the case of its letters: an owner has one at the most."""
+        return self.alias(lower_name=Lower("name")).filter(lower_name=Lower(Value(name)))
 
 
 class RecipientList(models.Model):
@@ -20,6 +31,8 @@ class RecipientList(models.Model):
     version = models.PositiveIntegerField(_("version"), default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects: ClassVar[Any] = RecipientListQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("recipient list")

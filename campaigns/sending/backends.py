@@ -23,7 +23,7 @@ class BackendConnection:
     def __init__(self, alias: str) -> None:
         self._alias = alias
         self._backend: Any = None
-        self._retired = False
+        self._retired = asyncio.Event()
 
     async def open(self) -> None:
         """Raises TransportDown."""
@@ -35,7 +35,10 @@ class BackendConnection:
 
     async def serve(self, line: Line) -> None:
         """Send until there is nothing to send for a while."""
-        while not self._retired and (parcel := await line.take(settings.SENDING_IDLE_SECONDS)):
+        while not self._retired.is_set() and (parcel := await line.take(settings.SENDING_IDLE_SECONDS)):
+            if self._retired.is_set():  # while it waited
+                line.give_back(parcel)
+                return
             marked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             parcel.mark(marked.set_result)
             if parcel.granted(await marked):
@@ -49,7 +52,7 @@ class BackendConnection:
 
     def retire(self) -> None:
         """Begin no other letter."""
-        self._retired = True
+        self._retired.set()
 
     def expire(self) -> None:
         """A backend keeps its own timeouts."""

@@ -24,10 +24,10 @@ class Million:
 
 
 @contextmanager
-def million_rows() -> Iterator[Million]:
+def million_rows(*, analyzed: bool = False) -> Iterator[Million]:
     """25 attempts of one mailing to 20,000 recipients, and one of another mailing to 500,000, among 20,000 others.
 
-    The large one is under way, and so new that the planner's statistics do not know of its rows.
+    The large one is under way, and so new that the planner's statistics do not know of its rows, unless `analyzed`.
     """
     owner, others = factories.user(), factories.user()
     mailing, large = factories.mailing(owner, 0), factories.mailing(owner, 0)
@@ -35,7 +35,7 @@ def million_rows() -> Iterator[Million]:
     who = {"owner": owner.pk, "others": others.pk, "mailing": mailing.pk, "message": mailing.message_id}
     try:
         with connection.cursor() as cursor:
-            for statement in (*BY_ITSELF, *PEOPLE, *ENDED, "VACUUM ANALYZE", *RUNNING):
+            for statement in (*BY_ITSELF, *PEOPLE, *ENDED, "VACUUM ANALYZE", *RUNNING, *["ANALYZE"] * analyzed):
                 cursor.execute(statement, {**who, "running": running.pk})
         assert MailingLog.objects.count() == 1_000_000
         chunk = running.chunks.order_by("pk")[250]

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
-from campaigns.bulk import jobs, work
+from campaigns.bulk import deeds, jobs, work
+from campaigns.bulk.deeds import Outcome, Recipients
+from campaigns.bulk.errors import BulkRefused
 from campaigns.models import BulkJob, Mailing, MailingLog, Recipient, RecipientList
 from campaigns.models.bulk_job import Deed, State
 from campaigns.tests import factories
@@ -186,6 +189,32 @@ def test_who_comes_into_the_list_later_was_not_selected(operator: User, client: 
     assert members(news) == set(before)
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (BulkRefused("The list is gone."), "The list is gone."),
+        (IntegrityError(), "The database refused it. Nothing was changed."),
+    ],
+)
+def test_what_is_refused_in_the_request_changes_nothing(
+    error: Exception, sentence: str, operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = factories.recipients(operator, 2)
+    news = list_of(operator)
+    add = deeds.do
+
+    def refuse_the_second(job: BulkJob, some: Recipients) -> Outcome:
+        if members(news):
+            raise error
+        return add(job, some)
+
+    monkeypatch.setattr(work, "SLICE_ROWS", 1)
+    monkeypatch.setattr(deeds, "do", refuse_the_second)
+    response = do(client, "add_to_list", one, two, recipient_list=news.pk)
+    assert members(news) == set()
+    assert sentences(response) == [sentence]
+
+
 # Deleting
 
 
@@ -214,7 +243,7 @@ def test_whoever_may_only_see_or_change_them_deletes_none(operator: User, strang
     factories.share(theirs, "change", to=operator)
     response = do(client, "delete_selected", mine, theirs)
     assert list(Recipient.objects.all()) == [theirs]
-    assert sentences(response)[0].startswith("1 of the selected is left out")
+    assert sentences(response)[0] == "1 of the selected is left out: only its owner may delete it."
 
 
 def test_a_manager_deletes_none_of_others(operator: User) -> None:

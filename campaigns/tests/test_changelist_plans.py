@@ -17,9 +17,11 @@ pytestmark = pytest.mark.django_db
 ATTEMPTS, LOG = "campaigns_mailingattempt", "/admin/campaigns/mailinglog/"
 
 
-@pytest.fixture(scope="module")
-def million(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Million]:
-    with django_db_blocker.unblock(), million_rows() as million:
+@pytest.fixture(scope="module", params=[False, True], ids=["old statistics", "new statistics"])
+def million(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> Iterator[Million]:
+    with django_db_blocker.unblock(), million_rows(analyzed=request.param) as million:
         yield million
 
 

@@ -239,10 +239,17 @@ def test_open_letters_are_found_in_what_is_under_way(operator: User, client: Cli
     assert len(listed(client, "mailinglog", status__exact=0)) == 3
 
 
+def test_a_test_letter_that_waits_is_found_among_the_deferred(operator: User, client: Client) -> None:
+    mailing = factories.mailing(operator)
+    made = lifecycle.send_test(mailing, operator, "me@example.com", mailing.recipients.get())
+    made.logs.update(status=LogStatus.DEFERRED, attention=LogStatus.DEFERRED)
+    assert listed(client, "mailinglog", status__exact=int(LogStatus.DEFERRED)) == list(made.logs.all())
+
+
 def test_without_a_filter_the_ledger_shows_the_latest_attempts_that_fill_it(
     operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.admin.runs.log_list.MOST", 30)
+    monkeypatch.setattr("campaigns.reports.counts.MOST", 30)
     monkeypatch.setattr("campaigns.admin.runs.log_list.BATCH", 1)
     rows = [row(attempt(factories.mailing(operator)), f"r{n}@example.com") for n in range(3)]
     assert listed(client, "mailinglog") == rows[:0:-1]
@@ -314,5 +321,5 @@ def test_the_mailing_log_is_called_so_as_in_the_sidebar(client: Client) -> None:
 
 def test_an_import_tells_in_words_what_became_of_its_rows(client: Client, operator: User) -> None:
     job = factories.import_job(operator)
-    type(job).objects.filter(pk=job.pk).update(total=1200, added=1199, refused=1)
+    type(job).objects.filter(pk=job.pk).update(state="previewed", total=1200, added=1199, refused=1)
     assert "1,200 rows, 1,199 new, 1 refused" in page(client, "importjob")

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns import access
-from campaigns.models import Mailing, Message, Recipient
+from campaigns.models import Mailing, Message, Recipient, RecipientList
 from campaigns.tests import factories
 from campaigns.tests.doors import client_of, undone
 from campaigns.tests.scene import SECRET, Scene, scene
@@ -143,34 +143,29 @@ def test_the_links_beside_a_message_are_for_those_who_may_open_it(made: Scene) -
 # The mailing that recipients are added to
 
 
-def offered(client: Client, recipient: Recipient) -> str:
-    data = {"action": "add_to_mailing", "_selected_action": [recipient.pk]}
-    return str(client.post(reverse("admin:campaigns_recipient_changelist"), data).content.decode())
-
-
-def option(mailing: Mailing) -> str:
-    return f'<option value="{mailing.pk}"'
+def offered(client: Client, field: str = "mailing") -> list[str]:
+    return [one["text"] for one in search(client, "bulkjob", field).json()["results"]]
 
 
 def test_a_manager_is_offered_only_own_mailings_to_add_to(made: Scene) -> None:
     manager = factories.user(MANAGER)
-    own, recipient = factories.mailing(manager), factories.recipient(manager)
-    page = offered(client_of(manager), recipient)
-    assert option(own) in page
-    assert SECRET not in page
+    own = factories.mailing(manager)
+    assert offered(client_of(manager)) == [str(own)]
 
 
 def test_a_colleague_is_offered_what_may_be_changed_and_not_what_may_be_seen(made: Scene) -> None:
     colleague = factories.user(OPERATOR)
-    seen, sent, changed = (
-        factories.mailing(made.owner, name=f"Shared to {verb}") for verb in ("view", "send", "change")
-    )
-    for mailing, verb in ((seen, "view"), (sent, "send"), (changed, "change")):
-        factories.share(mailing, verb, to=colleague)
-    page = offered(client_of(colleague), factories.recipient(colleague))
-    assert option(changed) in page
-    assert option(seen) not in page
-    assert option(sent) not in page
+    for verb in ("view", "send", "change"):
+        factories.share(factories.mailing(made.owner, name=f"Shared to {verb}"), verb, to=colleague)
+    assert offered(client_of(colleague)) == [f"Shared to change ({made.owner})"]
+
+
+def test_a_colleague_is_offered_lists_that_may_be_changed(made: Scene) -> None:
+    colleague = factories.user(OPERATOR)
+    for verb in ("view", "change"):
+        theirs = RecipientList.objects.create(owner=made.owner, name=f"Shared to {verb}")
+        factories.share(theirs, verb, to=colleague)
+    assert offered(client_of(colleague), "recipient_list") == [f"Shared to change ({made.owner})"]
 
 
 @pytest.mark.parametrize("role", [OPERATOR, MANAGER])

@@ -102,6 +102,9 @@ def upload(client: Client, text: str) -> Any:
 
 def step(client: Client, name: str, job: ImportJob) -> Any:
     data: dict[str, Any] = {}
+    if name == "confirm":
+        page = client.get(reverse("admin:campaigns_importjob_change", args=[job.pk]))
+        data = {"shown": page.context["shown"]} if page.status_code == 200 else {}
     if name == "choose":
         data = {"mode": "add-and-update", **{f"column-{n}": target for n, target in enumerate(job.mapping)}}
     return client.post(reverse(f"admin:campaigns_importjob_{name}", args=[job.pk]), data)

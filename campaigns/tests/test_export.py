@@ -261,7 +261,7 @@ class TestRoundTrip(TestCase):
 def test_a_sheet_holds_any_text(rows: list[list[str]]) -> None:
     rows = [[*row, "end"] for row in rows]
     file = BytesIO(b"".join(sheet_writer.written(rows)))
-    assert [cells for _line, cells in sheets.rows(file)] == rows
+    assert [cells for _line, cells in sheets.Rows(file)] == rows
 
 
 # The page before

@@ -3,9 +3,11 @@
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -13,7 +15,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from campaigns.imports import jobs, merge, work
 from campaigns.imports.jobs import Caller
-from campaigns.models import ImportJob
+from campaigns.imports.lists import Into
+from campaigns.models import ImportJob, RecipientList
 from campaigns.models.import_job import Mode
 from campaigns.tests import factories
 from campaigns.tests.importing import checked, received, stored
@@ -219,3 +222,38 @@ def in_a_thread(deed: Callable[[], object]) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
+
+
+def test_a_small_file_waits_for_no_other_import_of_its_owner(owner: User) -> None:
+    job = checked(owner, "email\nanna@example.com\n")
+    with other_import(owner):
+        jobs.confirm(job, owner, CALLER)
+        assert state(job) == State.RUNNING
+        at_once = ProcrastinateJob.objects.filter(task_name="carry_out_import", scheduled_at=None)
+        assert [waiting.args["job"] for waiting in at_once] == [job.pk]
+    work.carry_out(job.pk)
+    assert (state(job), job.added) == (State.DONE, 1)
+
+
+@contextmanager
+def other_import(owner: User) -> Iterator[None]:
+    """While it is in the middle of its transaction, in another process."""
+    with psycopg.connect(**connection.get_connection_params()) as session:
+        session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [merge.OWNER_LOCK, owner.pk])
+        yield
+        session.rollback()
+
+
+def test_a_list_is_not_deleted_under_an_import(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    news = RecipientList.objects.create(owner=owner, name="News")
+    job = received(owner, "email\nanna@example.com\n")
+    work.confirm_unseen(job, Mode.ADD_AND_UPDATE, Into([news]))
+    in_the_middle_of("write", monkeypatch, lambda: in_a_thread(lambda: delete_at_once(news)))
+    work.carry_out(job.pk)
+    assert (state(job), news.members.count()) == (State.DONE, 1)
+
+
+def delete_at_once(chosen: RecipientList) -> None:
+    with connection.cursor() as cursor, suppress(OperationalError):
+        cursor.execute("SET lock_timeout = '200ms'")
+        chosen.delete()

@@ -1,10 +1,12 @@
 """Imports into recipient lists: who comes in, who is taken out, and whose lists they may be."""
 
+from typing import Any
+
 import pytest
 
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
-from campaigns.imports import work
+from campaigns.imports import merge, work
 from campaigns.imports.errors import UnusableFile
 from campaigns.imports.lists import Into
 from campaigns.models import ImportJob, Recipient, RecipientList, Suppression
@@ -197,6 +199,23 @@ def test_a_share_that_ends_before_the_import_is_done_stops_it(news: RecipientLis
     assert (members(news), colleague.recipients.count()) == (set(), 0)
 
 
+def test_a_list_that_is_deleted_before_the_import_is_done_stops_it(owner: User, news: RecipientList) -> None:
+    job = checked(owner, Into([news]))
+    news.delete()
+    work.confirm(job, owner)
+    assert (carried_out(job).state, owner.recipients.count()) == (State.FAILED, 0)
+    assert job.reason == "A list that was chosen has been deleted: import the file again."
+
+
+def test_another_choice_of_lists_forgets_the_former(owner: User, news: RecipientList) -> None:
+    other = RecipientList.objects.create(owner=owner, name="Other")
+    job = checked(owner, Into([news, other]))
+    work.choose(job, job.mapping, Mode.ADD_AND_UPDATE, Into([other]))
+    assert carried_out(job).state == State.PREVIEWED
+    work.confirm(job, owner)
+    assert (carried_out(job).state, members(news), len(members(other))) == (State.DONE, set(), 2)
+
+
 # Suppressions
 
 
@@ -207,6 +226,25 @@ def test_suppressed_addresses_are_counted_and_stay_suppressed(owner: User) -> No
     job = imported(owner, Into())
     assert (job.suppressed, job.added) == (1, 2)
     assert Suppression.objects.count() == 2
+
+
+# Whoever is there meanwhile
+
+
+def test_whom_somebody_adds_by_hand_meanwhile_comes_into_the_lists(
+    owner: User, news: RecipientList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = checked(owner, Into([news]))
+    work.confirm(job, owner)
+    write = merge.write
+
+    def write_late(*args: Any) -> Any:
+        factories.recipient(owner, "Anna@example.com")
+        return write(*args)
+
+    monkeypatch.setattr(merge, "write", write_late)
+    assert (carried_out(job).added, job.joined) == (1, 2)
+    assert members(news) == {"Anna@example.com", "bob@example.com"}
 
 
 # Lists that are large

@@ -62,9 +62,14 @@ def preview(client: Client, content: str | bytes, kind: str = CSV) -> ImportJob:
 
 def take_in(client: Client, content: str | bytes, kind: str = CSV) -> ImportJob:
     job = preview(client, content, kind)
-    post(client, "confirm", job)
+    confirm(client, job)
     job.refresh_from_db()
     return job
+
+
+def confirm(client: Client, job: ImportJob) -> Any:
+    """As the page that the person has before them asks for."""
+    return post(client, "confirm", job, shown=page_of(client, job).context["shown"])
 
 
 def page_of(client: Client, job: ImportJob) -> Any:
@@ -96,7 +101,7 @@ def test_what_was_previewed_is_stored_when_it_is_confirmed(kind: str, operator: 
     job = preview(client, text if kind == CSV else sheet(*table), kind)
     assert "Łódź" in told(page_of(client, job))
     assert stored(operator) == []
-    post(client, "confirm", job)
+    confirm(client, job)
     assert stored(operator) == [("anna@example.com", "Anna Łoś", "a friend", {"city": "Łódź"})]
 
 
@@ -195,7 +200,7 @@ def test_progress_is_asked_for_while_it_is_under_way_and_then_the_page_is_loaded
 def test_an_import_can_be_cancelled_before_it_is_confirmed(operator: User, client: Client) -> None:
     job = preview(client, "email\nanna@example.com\n")
     post(client, "cancel", job)
-    post(client, "confirm", job)
+    confirm(client, job)
     assert "Nothing of this file was stored." in told(page_of(client, job))
     assert stored(operator) == []
 
@@ -203,8 +208,27 @@ def test_an_import_can_be_cancelled_before_it_is_confirmed(operator: User, clien
 def test_what_was_confirmed_is_imported_once(operator: User, client: Client) -> None:
     job = take_in(client, "email\nanna@example.com\n")
     operator.recipients.all().delete()
-    assert "look at what it is now" in sentences(post(client, "confirm", job))[-1]
+    assert "look at what it is now" in sentences(confirm(client, job))[-1]
     assert stored(operator) == []
+
+
+def test_a_preview_that_was_replaced_in_another_tab_is_not_confirmed(operator: User, client: Client) -> None:
+    job = preview(client, "email\nanna@example.com\n")
+    shown = page_of(client, job).context["shown"]
+    post(client, "choose", job, **told_columns(job))
+    assert "look at what it is now" in sentences(post(client, "confirm", job, shown=shown))[-1]
+    assert stored(operator) == []
+
+
+def test_a_cancelled_import_is_listed_without_figures(client: Client) -> None:
+    job = preview(client, "email\nanna@example.com\n")
+    post(client, "cancel", job)
+    assert "1 new" not in told(client.get(reverse("admin:campaigns_importjob_changelist")))
+
+
+def test_refused_rows_are_told_of_what_was_checked_only(operator: User, client: Client) -> None:
+    job = factories.import_job(operator, "where\nRome\n")
+    assert client.get(reverse("admin:campaigns_importjob_refused", args=[job.pk])).status_code == 404
 
 
 # Encoding and delimiter
@@ -228,7 +252,7 @@ def test_what_was_counted_is_void_when_the_file_is_read_anew(operator: User, cli
     post(client, "read", job, encoding="utf-8", delimiter=";")
     job.refresh_from_db()
     assert (job.state, job.headers) == (ImportJob.State.UPLOADED, ["email,name"])
-    post(client, "confirm", job)
+    confirm(client, job)
     assert stored(operator) == []
 
 
@@ -274,7 +298,7 @@ def test_the_number_of_those_taken_out_is_shown_before_they_are(operator: User, 
     ):
         assert sentence in page
     assert news.members.count() == 3
-    post(client, "confirm", job)
+    confirm(client, job)
     assert "2 entries of the lists were made. 3 were taken out." in " ".join(told(page_of(client, job)).split())
     assert list(news.members.values_list("email")) == [("anna@example.com",)]
 
@@ -284,7 +308,7 @@ def test_a_file_that_only_fills_a_list_can_be_confirmed(operator: User, client: 
     job = factories.import_job(operator, "email\nanna@example.com\n")
     post(client, "choose", job, **told_columns(job), new_list="Fair")
     assert "Confirm the import" in told(page_of(client, job))
-    post(client, "confirm", job)
+    confirm(client, job)
     assert operator.recipient_lists.get().members.count() == 1
 
 
@@ -295,8 +319,9 @@ def test_only_lists_that_the_person_may_change_are_offered(operator: User, clien
         if verb:
             factories.share(theirs, verb, to=operator)
     job = factories.import_job(operator)
-    page = told(page_of(client, job))
-    assert [name for name in ("Changed", "Viewed", "Unshared") if name in page] == ["Changed"]
+    query = {"app_label": "campaigns", "model_name": "importjob", "field_name": "lists"}
+    found = client.get(reverse("admin:autocomplete", query=query)).json()["results"]
+    assert [one["text"] for one in found] == [f"Changed ({colleague})"]
     forged = RecipientList.objects.get(name="Viewed")
     answer = post(client, "choose", job, **told_columns(job), lists=str(forged.pk))
     assert "not one of the available choices" in told(answer)

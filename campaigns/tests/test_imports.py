@@ -372,6 +372,34 @@ def test_an_import_that_nobody_confirms_ends_with_its_file(owner: User, settings
     assert not storage.is_kept(job)
 
 
+def test_an_import_at_which_nobody_can_be_any_more_is_ended(owner: User) -> None:
+    job = checked(owner, "email\nanna@example.com\n")
+    work.confirm(job, owner)
+    storage.remove_old()
+    job.refresh_from_db()
+    assert job.state == State.RUNNING
+    ImportJob.objects.filter(pk=job.pk).update(work_began_at=timezone.now() - timedelta(days=1, minutes=1))
+    storage.remove_old()
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (State.FAILED, "It was interrupted.")
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdicts"), [(Mode.ADD, ["passed_over", "added"]), (Mode.UPDATE, ["changed", "passed_over"])]
+)
+def test_the_preview_of_a_row_knows_the_mode(mode: Mode, verdicts: list[str], owner: User) -> None:
+    factories.recipient(owner, "anna@example.com", full_name="Anna")
+    job = checked(owner, "email,full_name\nanna@example.com,Ann\nbob@example.com,Bob\n", mode)
+    assert [row["verdict"] for row in job.preview] == verdicts
+
+
+def test_two_columns_do_not_become_one_attribute(owner: User) -> None:
+    job = received(owner, "email,Home Town,home_town\nanna@example.com,Rome,Oslo\n")
+    assert job.mapping == ["email", "attribute", "skip"]
+    with pytest.raises(UnusableFile, match="More than one column becomes the attribute “home_town”"):
+        work.choose(job, ["email", "attribute", "attribute"], Mode.ADD)
+
+
 def test_refused_rows_come_with_line_and_reason(owner: User) -> None:
     job = imported(owner, "email,city\nanna@example.com,Rome\nbad,=1+1\n")
     table = list(refusals.table(job))

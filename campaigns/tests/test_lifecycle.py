@@ -49,6 +49,14 @@ def scheduled(*, start_at: datetime | None = None, **fields: Any) -> Mailing:
 # Launch
 
 
+def test_what_is_launched_is_what_is_saved_by_then() -> None:
+    read_before = factories.mailing(subject="Former")
+    new = factories.message(read_before.owner, subject="New")
+    Mailing.objects.filter(pk=read_before.pk).update(message=new)
+    assert read_before.message.subject == "Former"
+    assert lifecycle.launch(read_before, read_before.owner).subject == "New"
+
+
 def test_launching_sets_the_mailing_running_and_enqueues_a_job_for_each_chunk(settings: Any) -> None:
     settings.SENDING_CHUNK_ROWS = 2
     mailing = factories.mailing(audience=5)

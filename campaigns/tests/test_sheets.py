@@ -104,7 +104,7 @@ def peak(file: BytesIO) -> int:
     """The most bytes that were held while the rows were read."""
     tracemalloc.start()
     try:
-        for _row in sheets.rows(file):
+        for _row in sheets.Rows(file):
             pass
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -114,7 +114,7 @@ def peak(file: BytesIO) -> int:
 @pytest.mark.parametrize("written", [as_exported, as_excel_writes])
 def test_the_first_row_comes_before_the_rest_was_read(written: Callable[[int], BytesIO]) -> None:
     opened = _Counting(written(20_000).getvalue())
-    with closing(sheets.rows(opened)) as rows:
+    with closing(iter(sheets.Rows(opened))) as rows:
         assert next(rows) == (1, ["email", "full_name", "city"])
     assert opened.taken < len(opened.getvalue()) / 2
 
@@ -126,6 +126,15 @@ class _Counting(BytesIO):
         content = super().read(size)
         self.taken += len(content)
         return content
+
+
+@pytest.mark.parametrize("written", [as_exported, as_excel_writes])
+def test_how_much_has_been_read_only_grows_to_all(written: Callable[[int], BytesIO]) -> None:
+    rows = sheets.Rows(written(20_000))
+    shares = [rows.read() for _row in rows]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.1
+    assert rows.read() == 1
 
 
 # Shared texts
@@ -145,7 +154,7 @@ def test_shared_texts_are_found_in_any_order(texts: list[str], data: st.DataObje
 def test_a_cell_whose_text_is_not_there_makes_a_damaged_file(number: bytes) -> None:
     file = forged(shared(("email",), ("anna@example.com",)), SHEET, b"<v>1</v>", b"<v>%s</v>" % number)
     with pytest.raises(UnusableFile, match="The file is damaged"):
-        list(sheets.rows(file))
+        list(sheets.Rows(file))
 
 
 def test_a_text_is_its_runs_without_how_it_is_pronounced() -> None:
@@ -159,12 +168,12 @@ def test_a_text_is_its_runs_without_how_it_is_pronounced() -> None:
 def test_numbers_dates_and_truths_are_texts() -> None:
     evening = datetime(2026, 11, 23, 18, 5)  # noqa: DTZ001 - a sheet has no time zones
     file = saved((1, 2.0, 2.5, True, date(2026, 11, 23), evening, None, "end"))
-    assert list(sheets.rows(file)) == [(1, ["1", "2", "2.5", "True", "2026-11-23", "2026-11-23 18:05:00", "", "end"])]
+    assert list(sheets.Rows(file)) == [(1, ["1", "2", "2.5", "True", "2026-11-23", "2026-11-23 18:05:00", "", "end"])]
 
 
 def test_a_row_keeps_its_number_when_others_are_left_out() -> None:
     file = forged(saved(("email",), ("anna@example.com",)), SHEET, b'<row r="2"', b'<row r="7"')
-    assert [number for number, _cells in sheets.rows(file)] == [1, 7]
+    assert [number for number, _cells in sheets.Rows(file)] == [1, 7]
 
 
 def test_only_the_first_sheet_is_read() -> None:
@@ -172,7 +181,7 @@ def test_only_the_first_sheet_is_read() -> None:
     book.active.append(("email",))
     book.create_sheet("More").append(("bob@example.com",))
     book.save(file)
-    assert list(sheets.rows(file)) == [(1, ["email"])]
+    assert list(sheets.Rows(file)) == [(1, ["email"])]
 
 
 # Too much
@@ -181,7 +190,7 @@ def test_only_the_first_sheet_is_read() -> None:
 def test_a_part_that_is_read_as_a_whole_may_not_be_large() -> None:
     file = forged(saved(("email",)), "xl/styles.xml", b"</styleSheet>", b" " * 11_000_000 + b"</styleSheet>")
     with pytest.raises(UnusableFile, match="too large when it is unpacked"):
-        list(sheets.rows(file))
+        list(sheets.Rows(file))
 
 
 def test_a_full_disk_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,4 +199,4 @@ def test_a_full_disk_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     with pytest.raises(OSError, match="No space left"):
-        list(sheets.rows(saved(("email",), ("anna@example.com",))))
+        list(sheets.Rows(saved(("email",), ("anna@example.com",))))

@@ -22,6 +22,7 @@ from campaigns.tests.crash import cluster as clusters  # noqa: E402
 IN = {
     "pure COPY": 1.0,
     "autosend": 1.0,
+    "autosend, XLSX": 0.2,
     "autosend, dry run": 1.0,
     "autosend, the same file again": 1.0,
     "autosend, its export imported": 1.0,

@@ -16,6 +16,7 @@ import django  # noqa: E402
 
 django.setup()
 
+import openpyxl  # noqa: E402
 import tablib  # noqa: E402
 from django.core.validators import validate_email  # noqa: E402
 from django.db import connection  # noqa: E402
@@ -73,6 +74,17 @@ def autosend(owner: User, file: Path) -> Callable[[], None]:
             raise SystemExit(job.reason)
 
     return run
+
+
+def sheet(owner: User, file: Path) -> Callable[[], None]:
+    """The product, given the same rows as an XLSX file."""
+    book = openpyxl.Workbook(write_only=True)
+    written = book.create_sheet()
+    with file.open(encoding="utf-8", newline="") as opened:
+        for row in csv.reader(opened):
+            written.append(row)
+    book.save(file.with_suffix(".xlsx"))
+    return autosend(owner, file.with_suffix(".xlsx"))
 
 
 def dry_run(owner: User, file: Path) -> Callable[[], None]:
@@ -182,6 +194,7 @@ def import_export(resource: type) -> Callable[[User, Path], Callable[[], None]]:
 WAYS = {
     "pure COPY": pure_copy,
     "autosend": autosend,
+    "autosend, XLSX": sheet,
     "autosend, dry run": dry_run,
     "autosend, the same file again": again,
     "autosend, its export imported": export_again,

@@ -102,18 +102,26 @@ def _told(request: HttpRequest, job: BulkJob) -> HttpResponse | None:
         messages.error(request, job.reason)
         return None
     if job.refused:
-        messages.warning(request, left_out(job.refused))
+        messages.warning(request, left_out(job))
     messages.success(request, changed(job))
     return None
 
 
-def left_out(count: int) -> str:
-    sentence = ngettext(
-        "%s of the selected is left out: it is neither yours nor shared with you.",
-        "%s of the selected are left out: they are neither yours nor shared with you.",
-        count,
-    )
-    return sentence % intcomma(count)
+def left_out(job: BulkJob) -> str:
+    """How many were refused, and why."""
+    if job.deed == Deed.DELETE:
+        sentence = ngettext(
+            "%s of the selected is left out: only its owner may delete it.",
+            "%s of the selected are left out: only their owners may delete them.",
+            job.refused,
+        )
+    else:
+        sentence = ngettext(
+            "%s of the selected is left out: it is neither yours nor shared with you.",
+            "%s of the selected are left out: they are neither yours nor shared with you.",
+            job.refused,
+        )
+    return sentence % intcomma(job.refused)
 
 
 def changed(job: BulkJob) -> str:

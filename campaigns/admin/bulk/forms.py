@@ -3,16 +3,17 @@
 from typing import Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from campaigns import access
 from campaigns.admin.base import person
-from campaigns.models import Mailing, RecipientList
+from campaigns.models import BulkJob, Mailing, RecipientList
 
 
 class NoChoice(forms.Form):
@@ -26,10 +27,13 @@ class NoChoice(forms.Form):
         return {}
 
 
+def _search(field: str) -> AutocompleteSelect:
+    """Looks for what a bulk change may be made to, of which there may be thousands."""
+    return AutocompleteSelect(BulkJob._meta.get_field(field), admin.site)
+
+
 class MailingChoice(forms.Form):
-    mailing = forms.ModelChoiceField(
-        Mailing.objects.none(), label=gettext_lazy("Mailing"), widget=UnfoldAdminSelect2Widget
-    )
+    mailing = forms.ModelChoiceField(Mailing.objects.none(), label=gettext_lazy("Mailing"), widget=_search("mailing"))
 
     def __init__(self, request: HttpRequest, data: Any = None) -> None:
         super().__init__(data)
@@ -43,14 +47,14 @@ class MailingChoice(forms.Form):
 
 class ListChoice(forms.Form):
     recipient_list = forms.ModelChoiceField(
-        RecipientList.objects.none(), label=gettext_lazy("List"), widget=UnfoldAdminSelect2Widget
+        RecipientList.objects.none(), label=gettext_lazy("List"), widget=_search("recipient_list")
     )
 
     def __init__(self, request: HttpRequest, data: Any = None) -> None:
         super().__init__(data)
         self._person = person(request)
         field: Any = self.fields["recipient_list"]
-        field.queryset = access.changeable(request.user, RecipientList.objects.order_by("name"))
+        field.queryset = access.changeable(request.user, RecipientList.objects.all())
 
     def target(self) -> dict[str, Any]:
         chosen = self.cleaned_data["recipient_list"]
@@ -76,8 +80,7 @@ class OldOrNewListChoice(ListChoice):
 
     def clean_new_list(self) -> str:
         name: str = self.cleaned_data["new_list"]
-        same = RecipientList.objects.alias(lower=Lower("name")).filter(owner=self._person, lower=name.lower())
-        if name and same.exists():
+        if name and self._person.recipient_lists.of_name(name).exists():
             raise forms.ValidationError(_("There is a list with this name already."))
         return name
 
@@ -97,4 +100,5 @@ class OldOrNewListChoice(ListChoice):
             with transaction.atomic():
                 return RecipientList.objects.create(owner=self._person, name=name)
         except IntegrityError:  # somebody was faster since clean_new_list() looked
-            return RecipientList.objects.alias(lower=Lower("name")).get(owner=self._person, lower=name.lower())
+            found: RecipientList = self._person.recipient_lists.of_name(name).get()
+            return found

@@ -106,5 +106,5 @@ def _progress(job: BulkJob) -> dict[str, Any]:
         "job": job,
         "colour": COLOURS[BulkJob.State(job.state)],
         "changed": actions.changed(job),
-        "left_out": actions.left_out(job.refused) if job.refused else "",
+        "left_out": actions.left_out(job) if job.refused else "",
     }

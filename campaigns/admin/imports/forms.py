@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminRadioSelectWidget,
-    UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
@@ -20,7 +21,6 @@ from unfold.widgets import (
 from accounts.models import User
 from campaigns import access
 from campaigns.imports import columns, encoding, layouts
-from campaigns.imports import lists as import_lists
 from campaigns.imports.columns import Target
 from campaigns.imports.errors import UnusableFile
 from campaigns.imports.lists import Into
@@ -59,12 +59,12 @@ class LayoutForm(forms.Form):
 
 class ListsField(forms.ModelMultipleChoiceField):
     def __init__(self, owner: User) -> None:
-        lists = access.changeable(owner, RecipientList.objects.select_related("owner").order_by("name"))
+        lists = access.changeable(owner, RecipientList.objects.select_related("owner"))
         super().__init__(
             lists,
             required=False,
             label=_("Put them into lists"),
-            widget=UnfoldAdminSelect2MultipleWidget,
+            widget=AutocompleteSelectMultiple(ImportJob._meta.get_field("lists"), admin.site),
             help_text=_("Your own, and those that were shared with you to change."),
         )
         self._owner = owner
@@ -130,7 +130,7 @@ class ColumnsForm(forms.Form):
 
     def clean_new_list(self) -> str:
         name: str = self.cleaned_data["new_list"]
-        if name and import_lists.named(self.job.owner_id, name):
+        if name and self.job.owner.recipient_lists.of_name(name).exists():
             raise forms.ValidationError(_("You have a list of this name already: choose it above."))
         return name
 

@@ -56,6 +56,8 @@ FIGURES = (
     ("duplicates", gettext_lazy("Repeated in the file"), "warning"),
     ("refused", gettext_lazy("Refused"), "danger"),
 )
+# When the figures say what would become, or became, of the rows.
+COUNTED = (ImportJob.State.PREVIEWED, ImportJob.State.DONE)
 _OF_ROWS = {name: (word, colour) for name, word, colour in FIGURES}
 
 
@@ -79,7 +81,7 @@ class ImportJobAdmin(ReadOnlyScoped):
     @display(description=gettext_lazy("rows"))
     def rows(self, job: ImportJob) -> str | None:
         """How many the file has, and what became of them, in words: on a phone a number has no heading."""
-        if not job.total:
+        if job.state not in COUNTED:
             return None
         counted = ((getattr(job, name), str(word).lower()) for name, word, _colour in FIGURES)
         total = ngettext("%s row", "%s rows", job.total) % intcomma(job.total)
@@ -125,8 +127,15 @@ class ImportJobAdmin(ReadOnlyScoped):
         return self._done(request, job, lambda caller: jobs.choose(job, mapping, mode, caller, into))
 
     def confirm_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the page has shown is to be written; what was checked anew in another tab since is not that."""
         job = self._own(request, object_id)
-        return self._done(request, job, lambda caller: jobs.confirm(job, person(request), caller), _("Confirmed."))
+
+        def confirm(caller: Caller) -> None:
+            if request.POST.get("shown") != _shown(job):
+                raise work.gone_on()
+            jobs.confirm(job, person(request), caller)
+
+        return self._done(request, job, confirm, _("Confirmed."))
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         job = self._own(request, object_id)
@@ -142,7 +151,7 @@ class ImportJobAdmin(ReadOnlyScoped):
     def refused_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
         """The refused rows as a CSV file, with their lines and reasons, read from the file once more."""
         job = self.get_object(request, object_id)
-        if not storage.is_kept(job):
+        if job.state not in COUNTED or not storage.is_kept(job):
             raise Http404
         return as_csv(request, refusals.table(job), f"refused-{job.pk}")
 
@@ -176,6 +185,7 @@ class ImportJobAdmin(ReadOnlyScoped):
             "original": job,
             "form": form,
             "layout_form": (layout_form or LayoutForm(job)) if job.layout["kind"] == "csv" else None,
+            "shown": _shown(job),
             "lists": list(job.lists.order_by("name")),
             "media": self.media + form.media,
             "may": access.can(request.user, "change", job),
@@ -184,6 +194,11 @@ class ImportJobAdmin(ReadOnlyScoped):
             "preview": [_as_shown(row) for row in job.preview],
         }
         return TemplateResponse(request, "campaigns/import_job.html", context)
+
+
+def _shown(job: ImportJob) -> str:
+    """Names the preview of the import: another check gives it another."""
+    return job.work_began_at.isoformat() if job.work_began_at else ""
 
 
 def _progress(job: ImportJob) -> dict[str, Any]:

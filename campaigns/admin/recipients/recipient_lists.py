@@ -5,7 +5,6 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db.models import BigIntegerField, QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -48,8 +47,7 @@ class RecipientListForm(forms.ModelForm):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        same = RecipientList.objects.alias(lower=Lower("name")).filter(owner=self.owner, lower=name.lower())
-        if same.exclude(pk=self.instance.pk).exists():
+        if self.owner.recipient_lists.of_name(name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(gettext_lazy("There is a list with this name already."))
         return name
 

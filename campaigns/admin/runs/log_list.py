@@ -1,19 +1,21 @@
 """Which rows of the ledger its list reads: those of the attempts that fill it, found by the counters."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from accounts.models import User
 from campaigns import access
+from campaigns.admin.lists import CappedPaginator
 from campaigns.audience import may_have
 from campaigns.models import MailingAttempt, MailingLog, Recipient
 from campaigns.models.log import Status
-from campaigns.reports.counts import MOST
+from campaigns.reports import counts
 
 ATTEMPT, MAILING, STATUS = "attempt__id__exact", "attempt__mailing__id__exact", "status__exact"
 
@@ -33,6 +35,14 @@ PROBES = 2000
 BATCH = 200
 
 
+class LogPaginator(CappedPaginator):
+    """Pages of the ledger."""
+
+    @cached_property
+    def counted(self) -> counts.Count:
+        return counts.up_to_most_in_order(cast(QuerySet[MailingLog], self.object_list))
+
+
 class LogList(ChangeList):
     """Without an attempt, or an address, to go by, the list has the rows of the latest attempts that fill it.
 
@@ -45,8 +55,7 @@ class LogList(ChangeList):
             return found
         attempts = self._attempts(request)
         if self._status() in MailingLog.OPEN:
-            # Few, found by the index that holds them to one a mailing.
-            return found.filter(attempt__in=list(attempts.unfinished().filter(test=False).values_list("pk", flat=True)))
+            return found.filter(attempt__in=list(attempts.unfinished().values_list("pk", flat=True)))
         return found.filter(attempt__in=_latest(attempts, self._counter()))
 
     def _attempts(self, request: HttpRequest) -> Any:
@@ -68,7 +77,7 @@ def _latest(attempts: Any, counter: str) -> list[int]:
     for key, count in _in_batches(attempts.filter(**{f"{counter}__gt": 0}).values_list("pk", counter)):
         keys.append(key)
         rows += count
-        if rows > MOST:
+        if rows > counts.MOST:
             break
     return keys
 

@@ -56,6 +56,7 @@ class LogAdmin(ReadOnlyScoped):
     list_filter = (("status", StatusFilter), ("attempt__mailing", MailingFilter), ReplyFilter)
     search_fields = ("email",)
     search_help_text = gettext_lazy("A whole e-mail address")
+    paginator = log_list.LogPaginator
     # The latest first, by the index that also finds the rows of an attempt; no other order has an index.
     ordering = ("-attempt_id", "-recipient_id")
     sortable_by = ()

@@ -17,8 +17,10 @@ from backoffice.correlation import correlated, new_id
 from campaigns.imports import work
 from campaigns.imports.errors import ImportRefused
 from campaigns.imports.lists import Into
-from campaigns.models import ImportJob
+from campaigns.models import ImportJob, RecipientList
 from campaigns.models.import_job import BESIDE, COUNTERS, Mode
+
+LONGEST_LIST_NAME = RecipientList._meta.get_field("name").max_length or 0
 
 
 class Command(BaseCommand):
@@ -32,7 +34,11 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="the file; its first line names the columns")
         parser.add_argument("--owner", required=True, metavar="EMAIL", help="the login of whose recipients they become")
         parser.add_argument(
-            "--list", default="", metavar="NAME", help="put them into this list of the owner's, or a new one"
+            "--list",
+            default="",
+            type=str.strip,
+            metavar="NAME",
+            help="put them into this list of the owner's, or a new one",
         )
         parser.add_argument("--take-out", action="store_true", help="take out of the list whoever is not in the file")
         parser.add_argument("--mode", choices=Mode.values, default=Mode.ADD_AND_UPDATE, help="what may be written")
@@ -42,6 +48,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["take_out"] and not options["list"]:
             raise CommandError(_("--take-out needs --list."), returncode=2)
+        if len(options["list"]) > LONGEST_LIST_NAME:
+            raise CommandError(_("The name of a list has at most %s characters.") % LONGEST_LIST_NAME, returncode=2)
         log_files.write("app")
         request_id = new_id()
         with correlated(request_id):
@@ -71,7 +79,12 @@ class Command(BaseCommand):
                 ImportJob.objects.filter(pk=job.pk).delete()
         else:
             work.confirm_unseen(job, mode, into)
-            _carried_out(job, _("Importing"))
+            try:
+                _carried_out(job, _("Importing"))
+            except BaseException:
+                # Nobody else would go on with it; what has ended stays as it is.
+                ImportJob.objects.filter(pk=job.pk).cancel(_("The command was interrupted."))
+                raise
 
     def _tell(self, job: ImportJob, *, as_json: bool, dry_run: bool) -> None:
         for problem in job.problems:
@@ -82,9 +95,13 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(figures))
             return
-        named = {name.replace("_", " "): count for name, count in figures.items() if count or name == "total"}
-        told = ", ".join(f"{count} {name}" for name, count in named.items())
+        told = ", ".join(f"{count} {_name(name)}" for name, count in figures.items() if count or name == "total")
         self.stdout.write((_("Would be: %s") if dry_run else _("Imported: %s")) % told)
+
+
+def _name(figure: str) -> str:
+    field: Any = ImportJob._meta.get_field(figure)
+    return str(field.verbose_name)
 
 
 def _owner(email: str) -> User:
