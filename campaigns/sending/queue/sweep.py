@@ -46,20 +46,21 @@ class Sweep:
 
     async def _once(self) -> None:
         """Replace the jobs of dead workers, give a job to open chunks that have none, and end what is over."""
+        began = monotonic()
         await self._engine.expander.call(home.hold_copies)
-        await self._replace(await self._of_dead_workers())
+        await self._replace(await self._of_dead_workers(began))
         for chunk, request_id, email in await self._engine.recorder.call(_orphans):
             logger.warning("Chunk %s is open and had no job: it has one again.", chunk)
             await chunk_job(chunk).defer_async(chunk=chunk, request_id=request_id, user_email=email)
         await self._engine.expander.call(resolution.end_overdue)
         await self._engine.expander.call(switch.keep)
 
-    async def _of_dead_workers(self) -> list[Job]:
-        """The jobs of workers that could have given a sign of life, and have given none.
+    async def _of_dead_workers(self, began: float) -> list[Job]:
+        """The jobs of workers that could have given a sign of life, and have given none, for a sweep that began then.
 
         While the database was away nobody could. When it is back, the living ones have as long as ever.
         """
-        began, timeout = monotonic(), settings.STALLED_WORKER_SECONDS
+        timeout = settings.STALLED_WORKER_SECONDS
         stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=timeout))
         self._note_a_break(began)
         return stalled if began - self._answering_since > timeout else []
