@@ -148,6 +148,16 @@ def test_opening_the_dialog_changes_nothing(verb: str, operator: User) -> None:
     assert MailingAttempt.objects.count() == before
 
 
+@pytest.mark.parametrize("name", ["send", "test-send", "clone"])
+def test_a_dialog_that_is_opened_in_a_tab_of_its_own_stands_on_a_page(
+    name: str, operator: User, client: Client
+) -> None:
+    address = reverse("admin:campaigns_mailing_change", args=[factories.mailing(operator).pk]).replace("change", name)
+    in_place, alone = (client.get(address, headers=headers).content for headers in ({"HX-Request": "true"}, {}))
+    assert (b"<html" in in_place, b"<html" in alone) == (False, True)
+    assert b'id="dialog"' in in_place and b'id="dialog"' in alone
+
+
 @pytest.mark.parametrize("verb", STARTS)
 def test_a_post_that_was_not_confirmed_changes_nothing(verb: str, operator: User) -> None:
     mailing = mailing_in(STARTS[verb], operator)

@@ -18,7 +18,7 @@ from unfold.forms import BaseDialogForm
 
 from campaigns import access
 from campaigns.admin.base import person, record
-from campaigns.admin.dialogs import leave
+from campaigns.admin.dialogs import leave, opened
 from campaigns.admin.verbs.buttons import VERBS, Verb
 from campaigns.admin.verbs.send_dialog import (
     LaunchesField,
@@ -109,8 +109,7 @@ def _on_one(verb: Verb) -> Callable[..., HttpResponse]:
         if not access.can(request.user, verb.permission, mailing):
             raise Http404
         slow = part(request, verb.outgoing(mailing)) if verb.outgoing else None
-        response: HttpResponse = slow or dialog(model_admin, request, object_id=object_id)
-        return response
+        return slow or opened(model_admin, request, dialog, mailing)
 
     guarded.__dict__.update(
         dialog.__dict__, verb=verb, url_path=verb.name.replace("_", "-"), icon=verb.icon, variant=verb.variant
