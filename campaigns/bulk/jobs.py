@@ -48,7 +48,8 @@ def _carry_out(job: int, engine: Draining) -> bool:
 def start(job: BulkJob, selected: Recipients) -> BulkJob:
     """Do it, if it is little, and otherwise have a worker do it; returns the job as it is then.
 
-    Raises BulkRefused when the owner may not change the target.
+    Raises BulkRefused when the owner may not change the target, or a part of what is little is refused; nothing is
+    changed then.
     """
     return _started(work.begin(job, selected))
 
@@ -57,14 +58,14 @@ def start(job: BulkJob, selected: Recipients) -> BulkJob:
 def start_deleting(job: BulkJob) -> BulkJob:
     """Delete the list of the job, if it is small, and otherwise have a worker do it; returns the job as it is then.
 
-    Raises BulkRefused when a mailing names the list, or the owner may not delete it.
+    Raises BulkRefused when a mailing names the list, or the owner may not delete it; nothing is changed then.
     """
     return _started(work.begin_deleting(job))
 
 
 def _started(job: BulkJob) -> BulkJob:
     if job.total <= INLINE_ROWS:
-        work.carry_out(job.pk)
+        work.carry_out_at_once(job.pk)
         job.refresh_from_db(fields=["state", "reason", "position", "changed", "refused", "finished_at"])
     else:
         _enqueue(job)

@@ -59,6 +59,16 @@ def carry_out(pk: int, stop: Callable[[], bool] = lambda: False) -> bool:
     return True
 
 
+def carry_out_at_once(pk: int) -> None:
+    """Do all of it, in the transaction of the caller. Raises BulkRefused, on which the caller undoes all of it."""
+    try:
+        while _do_slice(pk):
+            pass
+    except IntegrityError as error:
+        logger.exception("Bulk change %s was refused by the database", pk)
+        raise BulkRefused(_("The database refused it. Nothing was changed.")) from error
+
+
 def _do_next(pk: int) -> bool:
     """One slice, or the end. False: it has ended."""
     try:

@@ -114,6 +114,12 @@ def test_of_selected_lists_each_is_told_by_itself(operator: User, client: Client
     assert list(RecipientList.objects.all()) == [large]
 
 
+@pytest.mark.usefixtures("in_background")
+def test_the_page_says_until_when_a_deletion_can_be_stopped(operator: User, client: Client) -> None:
+    delete(client, factories.recipient_list(operator, 3))
+    assert "It can be stopped as long as no worker has begun it." in told(client, BulkJob.objects.get())
+
+
 @pytest.mark.parametrize("where", ["lists", "excluded_lists", "conditions"])
 def test_what_a_mailing_names_before_the_worker_comes_keeps_all_its_members(
     where: str, operator: User, client: Client

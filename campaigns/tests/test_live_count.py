@@ -10,6 +10,7 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.roles import MANAGER, OPERATOR
 from campaigns.admin.mailings import live_count
+from campaigns.audience import Audience
 from campaigns.models import Mailing
 from campaigns.sending.ledger import audience
 from campaigns.tests import factories
@@ -134,14 +135,27 @@ def test_a_mailing_that_can_not_be_is_not_found(key: str, client: Client) -> Non
     assert client.post(url).status_code == 404
 
 
+def slow(_said: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(600)")
+    return 0
+
+
+def test_an_audience_that_takes_too_long_to_count_is_said_to_be_many(
+    operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To those who only look, too."""
+    mailing, colleague = factories.mailing(operator, 3), factories.user(OPERATOR)
+    factories.share(mailing, "view", to=colleague)
+    monkeypatch.setattr(live_count, "MOST_MILLISECONDS", 50)
+    monkeypatch.setattr(Audience, "count", slow)
+    page: Any = logged_in(colleague).get(reverse("admin:campaigns_mailing_change", args=[mailing.pk]))
+    assert "Many" in page.content.decode()
+
+
 def test_what_takes_too_long_to_count_is_said_to_be_many(
     operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(_said: Any) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(600)")
-        return 0
-
     monkeypatch.setattr(live_count, "MOST_MILLISECONDS", 50)
     monkeypatch.setattr(audience, "count_letters_to", slow)
     text = count(client, factories.mailing(operator, 3)).content.decode()

@@ -69,11 +69,12 @@ def test_an_address_is_entered_with_its_reason_and_by_whom(operator: User, clien
     "text",
     [
         "a@x.example\nb@x.example",
-        "a@x.example, b@x.example",
-        "a@x.example;b@x.example\r\n\r\n",
+        "a@x.example\r\n\r\nb@x.example\r\n",
         "Ann Berg <a@x.example>\n b@x.example ",
         "email,name\na@x.example,Ann\nb@x.example,Bob",
         '"a@x.example"\t"Ann"\n"b@x.example"',
+        "E-mail\na@x.example\nb@x.example",
+        "Почта;ФИО\na@x.example;Ann\nb@x.example;Bob",
         "a@x.example\nA@X.example\nb@x.example",
     ],
 )
@@ -84,6 +85,49 @@ def test_many_are_pasted_or_uploaded(text: str, way: str, client: Client) -> Non
     else:
         response = enter(client, file=SimpleUploadedFile("gone.csv", text.encode(way)))
     assert response.status_code == 302, told(response)
+    assert [email.lower() for email in emails()] == ["a@x.example", "b@x.example"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "address;reported_by\na@x.example;c@x.example\nb@x.example;c@x.example",
+        "reported_by;Address\nc@x.example;a@x.example\nc@x.example;b@x.example",
+        "note,email\n@ann,a@x.example\nsee c@x.example,b@x.example",
+        '\n"Name, first",email\n"Berg, Ann",a@x.example\n"Carl, c@x.example","Bob <b@x.example>"',
+    ],
+)
+def test_of_a_table_with_a_heading_only_the_email_column_is_read(table: str, client: Client) -> None:
+    response = enter(client, table)
+    assert response.status_code == 302, told(response)
+    assert emails() == ["a@x.example", "b@x.example"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a@x.example;c@x.example",
+        "@ann, a@x.example",
+        "see c@x.example; a@x.example; c@x.example",
+        '"Berg, Ann" <a@x.example>, c@x.example',
+        "a@x.example;email",
+    ],
+)
+def test_of_a_files_line_without_a_heading_the_first_address_is_read(line: str, client: Client) -> None:
+    response = enter(client, file=SimpleUploadedFile("gone.csv", line.encode()))
+    assert response.status_code == 302, told(response)
+    assert emails() == ["a@x.example"]
+
+
+@pytest.mark.parametrize("line", ["a@x.example, Bob <b@x.example>", "a@x.example;b@x.example\r\n\r\n"])
+def test_of_a_pasted_line_all_addresses_are_read(line: str, client: Client) -> None:
+    response = enter(client, line)
+    assert response.status_code == 302, told(response)
+    assert emails() == ["a@x.example", "b@x.example"]
+
+
+def test_what_is_pasted_and_a_file_are_entered_together(client: Client) -> None:
+    enter(client, "a@x.example", file=SimpleUploadedFile("gone.csv", b"name,email\nBob,b@x.example\nAnn,A@x.example"))
     assert [email.lower() for email in emails()] == ["a@x.example", "b@x.example"]
 
 
@@ -99,6 +143,9 @@ def test_what_is_suppressed_already_is_counted_and_stays_as_it_is(operator: User
     [
         ("", ["Enter at least one address, or choose a file with some."]),
         ("email", ["Enter at least one address, or choose a file with some."]),
+        ("name;email\nc@x.example;", ["Line 2: there is no e-mail address."]),
+        ("name;email\nc@x.example", ["Line 2: there is no e-mail address."]),
+        ("\nemail\nb@\n", ["Line 3: “b@” is not a valid e-mail address."]),
         ("a@x.example\nann.example", ["Line 2: there is no e-mail address."]),
         ("a@x.example\nb@", ["Line 2: “b@” is not a valid e-mail address."]),
         ("a@x.example\nb@x.example\x00\nc@", ["Line 3: “c@” is not a valid e-mail address."]),
@@ -112,9 +159,24 @@ def test_what_is_wrong_is_told_with_its_line_and_nothing_is_entered(
     assert emails() == []
 
 
+def test_what_is_wrong_in_a_file_is_told_with_its_line_there(client: Client) -> None:
+    file = SimpleUploadedFile("gone.csv", b"email\nb@")
+    response = enter(client, "a@x.example\nann.example\n", file=file)
+    assert told(response) == [
+        "Line 2: there is no e-mail address.",
+        "File, line 2: “b@” is not a valid e-mail address.",
+    ]
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "name;email\nAnn;" + "x" * 200_000])
+def test_a_cell_of_any_length_is_refused_with_a_sentence(text: str, client: Client) -> None:
+    [sentence] = told(enter(client, text))
+    assert re.match("Line [12]: ", sentence)
+
+
 def test_a_file_that_is_no_text_is_refused_with_a_sentence(client: Client) -> None:
-    response = enter(client, file=SimpleUploadedFile("gone.csv", b"PK\x03\x04\x01\x02\x05\x06"))
-    assert "This is not a text" in response.content.decode()
+    response: Any = enter(client, file=SimpleUploadedFile("gone.xlsx", b"PK\x03\x04\x01\x02\x05\x06"))
+    assert response.context["form"].errors["file"] == ["This is not a text file: save it as CSV."]
 
 
 # Taking out

@@ -98,9 +98,6 @@ def _told(request: HttpRequest, job: BulkJob) -> HttpResponse | None:
     """Say what became of it; what a worker does has a page of its own."""
     if job.state == State.RUNNING:
         return HttpResponseRedirect(reverse("admin:campaigns_bulkjob_change", args=[job.pk]))
-    if job.state == State.FAILED:
-        messages.error(request, job.reason)
-        return None
     if job.refused:
         messages.warning(request, left_out(job))
     messages.success(request, changed(job))

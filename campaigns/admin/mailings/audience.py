@@ -10,12 +10,13 @@ from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
@@ -65,7 +66,7 @@ class MailingAudience(ScopedAdmin):
     """Gives the form of a mailing its audience. Whose recipients are asked, the owner says."""
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.count_view)
+        view = self.admin_site.admin_view(require_POST(self.count_view))
         return [path("audience/count/", view, name="campaigns_mailing_count"), *super().get_urls()]
 
     def changeform_view(
@@ -128,8 +129,6 @@ class MailingAudience(ScopedAdmin):
 
     def count_view(self, request: HttpRequest) -> HttpResponse:
         """How many letters there would be if the form, as it stands, were saved and sent. Writes nothing."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         mailing = self._edited(request)
         form: Any = self.get_form(request, mailing, change=bool(mailing))(request.POST, instance=mailing)
         form.full_clean()

@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -14,6 +15,7 @@ from campaigns import access, lifecycle
 from campaigns.admin.clone import MailingCloning
 from campaigns.admin.letters.preflight import MailingPreflight
 from campaigns.admin.letters.preview import MailingPreview
+from campaigns.admin.mailings import live_count
 from campaigns.admin.mailings.audience import AudienceForm, MailingAudience
 from campaigns.admin.mailings.changelist import STATUS_COLOURS, MailingList
 from campaigns.admin.mailings.past import MailingRuns
@@ -124,10 +126,11 @@ class MailingAdmin(
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        mailing: Mailing = self.get_object(request, object_id)
-        said = Audience.of(mailing)
-        context = {"audience": said.count(), "plain": said.is_plain, **(extra_context or {})}
-        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        if isinstance(response, TemplateResponse):  # not the redirect of a form that was saved
+            said = Audience.of(self.get_object(request, object_id))
+            counted = {"audience": live_count.recipients(said), "plain": said.is_plain}
+            response.context_data = {**(response.context_data or {}), **counted}
         return response
 
 

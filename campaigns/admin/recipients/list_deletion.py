@@ -92,10 +92,7 @@ def _delete(request: HttpRequest, one: RecipientList) -> BulkJob:
         recipient_list=one,
         target_name=one.name,
     )
-    job = jobs.start_deleting(asked)
-    if job.state == State.FAILED:
-        raise BulkRefused(job.reason)
-    return job
+    return jobs.start_deleting(asked)
 
 
 def _in_use(request: HttpRequest, lists: list[RecipientList]) -> list[str]:

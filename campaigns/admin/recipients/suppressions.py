@@ -1,8 +1,9 @@
 """Addresses that get no mail: entered one by one, or many at once, and taken out again."""
 
+import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -28,7 +29,8 @@ from campaigns import access
 from campaigns.admin.base import Scoped, SturdyList, person
 from campaigns.admin.lists import Step, owner_filter
 from campaigns.imports import addresses, encoding
-from campaigns.imports.errors import UnusableFile, UnusableRow
+from campaigns.imports.columns import NAMES, Target
+from campaigns.imports.errors import UnusableFile, UnusableRow, in_line
 from campaigns.models import Suppression
 from campaigns.models.suppression import Reason
 
@@ -39,8 +41,8 @@ SUPPRESS = Step(
 MOST_TOLD = 10
 # Some 200,000 addresses, which are read while the person waits.
 MOST_MEGABYTES = 5
-_CELLS = re.compile(r"[,;\t]")
-_HEADINGS = {"email", "e-mail", "email address", "e-mail address", "address"}
+DELIMITERS = ",;\t"
+HEADINGS = (*NAMES[Target.EMAIL], "address")
 
 
 class SuppressForm(forms.Form):
@@ -49,15 +51,19 @@ class SuppressForm(forms.Form):
 
     addresses = forms.CharField(
         required=False,
+        strip=False,
         label=gettext_lazy("Addresses"),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 6, "spellcheck": "false", "autocapitalize": "off"}),
-        help_text=gettext_lazy("One a line. Names beside them, and the other columns of a table, are passed over."),
+        help_text=gettext_lazy(
+            "One a line, or several with commas between them. Of a table whose first line names the column of the "
+            "addresses, that column is taken."
+        ),
     )
     file = forms.FileField(
         required=False,
         label=gettext_lazy("Or a file"),
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.tsv"}),
-        help_text=gettext_lazy("CSV, with an address in each line."),
+        help_text=gettext_lazy("CSV: the column that the first line names, or else the first address of each line."),
     )
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=Reason.choices, widget=UnfoldAdminSelectWidget)
     source = forms.CharField(
@@ -77,7 +83,7 @@ class SuppressForm(forms.Form):
         try:
             name = encoding.detect(file)
         except UnusableFile as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(_("This is not a text file: save it as CSV.")) from error
         file.seek(0)
         text: str = io.TextIOWrapper(file, name, errors="replace").read()
         return text
@@ -85,34 +91,85 @@ class SuppressForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors:
-            lines = [*cleaned["addresses"].splitlines(), *cleaned["file"].splitlines()]
-            cleaned["found"], refused = _read(lines)
-            if refused:
+            pasted, wrong_in_text = _read(cleaned["addresses"], in_line, _all_addresses)
+            uploaded, wrong_in_file = _read(cleaned["file"], _in_line_of_file, _first_address)
+            if refused := [*wrong_in_text, *wrong_in_file]:
                 raise forms.ValidationError(refused[:MOST_TOLD])
+            cleaned["found"] = list((pasted | uploaded).values())
             if not cleaned["found"]:
                 raise forms.ValidationError(_("Enter at least one address, or choose a file with some."))
         return cleaned
 
 
-def _read(lines: list[str]) -> tuple[list[str], list[str]]:
-    """The addresses of the lines, each once, and what is to be said of lines that have none."""
+def _read(
+    text: str, told: Callable[[int, str], str], of_cells: Callable[[list[str]], list[str]]
+) -> tuple[dict[str, str], list[str]]:
+    """The addresses of the lines, each once, by its lower case, and what is `told` of lines that have none."""
     found: dict[str, str] = {}
     refused = []
-    for number, line in enumerate(lines, start=1):
+    lines = _filled_lines(text)
+    column = _named_column(lines[0][1]) if lines else None
+    for number, line in lines[1:] if column else lines:
         try:
-            found |= {address.lower(): address for address in _addresses(line, first=number == 1)}
+            cells = _cell(line, *column) if column else re.split(f"[{DELIMITERS}]", line)
+            found |= {address.lower(): address for address in of_cells(cells)}
         except UnusableRow as error:
-            refused.append(_("Line %(number)s: %(reason)s") % {"number": number, "reason": error})
-    return list(found.values()), refused
+            refused.append(told(number, str(error)))
+    return found, refused
 
 
-def _addresses(line: str, *, first: bool) -> Iterator[str]:
-    cells = [cell.strip().strip("\"'") for cell in _CELLS.split(line.replace("\x00", ""))]
-    with_one = [cell for cell in cells if "@" in cell]
-    if not with_one and any(cells) and not (first and _HEADINGS & {cell.lower() for cell in cells}):
-        raise UnusableRow(_("there is no e-mail address."))
-    for cell in with_one:
-        yield addresses.read(cell)[0]
+def _filled_lines(text: str) -> list[tuple[int, str]]:
+    numbered = enumerate(text.replace("\x00", "").splitlines(), start=1)
+    return [(number, line) for number, line in numbered if line.strip(f" \"'{DELIMITERS}")]
+
+
+def _in_line_of_file(line: int, sentence: str) -> str:
+    return _("File, line %(line)s: %(what)s") % {"line": line, "what": sentence}
+
+
+def _named_column(line: str) -> tuple[str, int] | None:
+    """The delimiter, and which column holds the addresses, if the line is the heading of a table."""
+    delimiter = max(DELIMITERS, key=line.count)
+    names = [cell.strip().lower() for cell in _split(line, delimiter)]
+    # An address may stand beside such a word, and is no heading then.
+    known = [] if "@" in line else [name for name in HEADINGS if name in names]
+    return (delimiter, names.index(known[0])) if known else None
+
+
+def _cell(line: str, delimiter: str, number: int) -> list[str]:
+    """The cell of that column; none, where the line is shorter."""
+    return _split(line, delimiter)[number : number + 1]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:  # longer than any cell may be, and no address
+        return [line]
+
+
+def _all_addresses(cells: list[str]) -> list[str]:
+    """Those that a person has typed into a line. Raises UnusableRow when there is none, or one is wrong."""
+    return [_address(cell) for cell in _likely(cells)]
+
+
+def _first_address(cells: list[str]) -> list[str]:
+    """The first cell that is one: the others may be of other people. Raises UnusableRow."""
+    refused = []
+    for cell in _likely(cells):
+        try:
+            return [_address(cell)]
+        except UnusableRow as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def _likely(cells: list[str]) -> list[str]:
+    return [cell for cell in cells if "@" in cell] or [""]
+
+
+def _address(cell: str) -> str:
+    return addresses.read(cell.strip().strip("\"'"))[0]
 
 
 @admin.register(Suppression)
