@@ -215,6 +215,17 @@ def test_what_is_refused_in_the_request_changes_nothing(
     assert sentences(response) == [sentence]
 
 
+def test_a_list_that_was_to_be_made_for_what_is_refused_is_not_made(
+    operator: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_job: BulkJob, _some: Recipients) -> Outcome:
+        raise BulkRefused("No.")
+
+    monkeypatch.setattr(deeds, "do", refuse)
+    do(client, "add_to_list", *factories.recipients(operator, 2), new_list="Spring")
+    assert not operator.recipient_lists.exists()
+
+
 # Deleting
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -55,9 +55,8 @@ class BulkActions(ScopedAdmin):
         form = choice(request, request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             return self._ask(request, queryset, deed, form)
-        job = BulkJob(owner=person(request), deed=deed, request_id=correlation.request_id.get(), **form.target())
         try:
-            return _told(request, jobs.start(job, queryset))
+            return _told(request, _started(request, deed, form, queryset))
         except BulkRefused as error:
             messages.error(request, str(error))
         except IntegrityError:
@@ -92,6 +91,13 @@ class BulkActions(ScopedAdmin):
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         }
         return TemplateResponse(request, "campaigns/bulk_question.html", context)
+
+
+@transaction.atomic
+def _started(request: HttpRequest, deed: Deed, form: Any, queryset: Recipients) -> BulkJob:
+    """With the list that is made for it, or neither. Raises BulkRefused."""
+    job = BulkJob(owner=person(request), deed=deed, request_id=correlation.request_id.get(), **form.target())
+    return jobs.start(job, queryset)
 
 
 def _told(request: HttpRequest, job: BulkJob) -> HttpResponse | None:
