@@ -2,10 +2,21 @@
 """Django's command line for Message AutoSend."""
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
+    # As Ctrl-C, until a command has a better idea. Left alone it would be ignored where this is the first process of a
+    # container.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run_command()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run_command() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
     try:
         from django.core.exceptions import ImproperlyConfigured

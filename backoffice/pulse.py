@@ -1,12 +1,14 @@
 """Signs of life of the other processes: what scheduler, workers and queue leave in the database.
 
-All times are seconds by the database's clock. Raises django.db.Error.
+All times are seconds. Raises django.db.Error.
 """
 
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
+
+from backoffice import clock
 
 # The scheduler says when it will look again; so late, it is not there.
 SCHEDULER_PATIENCE_SECONDS = 60
@@ -29,12 +31,19 @@ class Workers(NamedTuple):
 
 
 def scheduler_late() -> float | None:
-    """For how long the next look for due mailings is overdue, below 0 before its time; None: there was never one."""
+    """For how long a look for due mailings is overdue, below 0 before its time; None: there was never one.
+
+    By when the next one is planned, and by when the last one succeeded: where a look hangs or fails, the next one is
+    planned all the same.
+    """
     row = _one(
-        "SELECT extract(epoch FROM now() - next_run_time)::float8 FROM django_apscheduler_djangojob"
-        " WHERE id = 'send_due_mailings'"
+        "SELECT extract(epoch FROM now() - next_run_time)::float8 FROM django_apscheduler_djangojob WHERE id = %s",
+        clock.TICK,
     )
-    return row[0] if row else None
+    if not row:
+        return None
+    found: tuple[float | None, ...] = (row[0], clock.look().lateness)
+    return max((seconds for seconds in found if seconds is not None), default=None)
 
 
 def workers() -> Workers:
@@ -54,7 +63,7 @@ def queues() -> list[Queue]:
         return [Queue(*row) for row in cursor.fetchall()]
 
 
-def _one(statement: str, *params: float) -> Any:
+def _one(statement: str, *params: float | str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchone()

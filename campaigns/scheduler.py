@@ -25,17 +25,19 @@ from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJobExecution
 from django_apscheduler.util import close_old_connections
 
+from backoffice.clock import LEADER_LOCK, SESSION
 from backoffice.correlation import correlated, new_id, working
 from campaigns import lifecycle
 from campaigns.imports import storage
 from campaigns.lifecycle import pruning, standstills
 from campaigns.reports import rollups
-from campaigns.reports.clock import LEADER_LOCK, SESSION, TICK
+from campaigns.sending.limits.session import DJANGOS, KEEPALIVE
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 KEEP_EXECUTIONS = timedelta(days=7)
+HOUSEKEEPING_AFTER = timedelta(minutes=5)
 # The server drops a leader that is silent for 5 s, and the kernel a link that is: a frozen or cut-off leader
 # loses the lock while it can not act.
 LEADER_SESSION = {
@@ -75,19 +77,10 @@ class LeaderLock:
             self._session = None
 
     def _connect(self) -> psycopg.Connection[Any]:
-        wanted = ("dbname", "user", "password", "host", "port")
         given = connection.get_connection_params()
-        params = {name: given[name] for name in wanted if given.get(name)}
-        session = psycopg.connect(
-            **params,
-            autocommit=True,
-            application_name=SESSION,
-            connect_timeout=10,
-            keepalives_idle=5,
-            keepalives_interval=2,
-            keepalives_count=2,
-            tcp_user_timeout=9000,
-        )
+        params = {name: value for name, value in given.items() if name not in DJANGOS}
+        params |= {**KEEPALIVE, "connect_timeout": 10, "application_name": SESSION}
+        session = psycopg.connect(**params, autocommit=True)
         for name, value in LEADER_SESSION.items():
             session.execute("SELECT set_config(%s, %s, false)", [name, value])
         return session
@@ -153,6 +146,16 @@ def prune_logs() -> None:
         pruning.prune_logs(timezone.now() - timedelta(days=settings.LOG_RETENTION_DAYS))
 
 
+# How often each is done.
+HOUSEKEEPING = {
+    tell_of_standstills: timedelta(minutes=1),
+    prune_executions: timedelta(hours=6),
+    remove_old_files: timedelta(hours=1),
+    add_up_ended: timedelta(minutes=1),
+    prune_logs: timedelta(hours=12),
+}
+
+
 def run(interval: timedelta, stop: threading.Event) -> None:
     """Be the clock, or stand by for it, until `stop` is set.
 
@@ -179,8 +182,9 @@ def _wait_for_leadership(lock: LeaderLock, stop: threading.Event) -> bool:
                 return True
         except psycopg.Error as error:
             logger.warning("The database does not answer: %s", error)
-        if not told:
-            logger.info("Another scheduler leads; standing by.")
+        else:
+            if not told:
+                logger.info("Another scheduler leads; standing by.")
             told = True
         stop.wait(POLL_SECONDS)
     return False
@@ -190,16 +194,24 @@ def _start(interval: timedelta) -> BackgroundScheduler:
     defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults)
     scheduler.add_jobstore(DjangoJobStore(), "default")
-    seconds = int(interval.total_seconds())
-    now = timezone.now()
-    scheduler.add_job(send_due_mailings, "interval", seconds=seconds, id=TICK, replace_existing=True, next_run_time=now)
-    scheduler.add_job(tell_of_standstills, "interval", minutes=1, id="tell_of_standstills", replace_existing=True)
-    scheduler.add_job(prune_executions, "interval", hours=6, id="prune_executions", replace_existing=True)
-    scheduler.add_job(remove_old_files, "interval", hours=1, id="remove_old_files", replace_existing=True)
-    scheduler.add_job(add_up_ended, "interval", minutes=1, id="add_up_ended", replace_existing=True)
-    scheduler.add_job(prune_logs, "interval", hours=12, id="prune_logs", replace_existing=True)
+    _repeat(scheduler, send_due_mailings, interval, first=timedelta(0))
+    for housekeeping, every in HOUSEKEEPING.items():
+        # Soon, and not only after the interval: a scheduler that is started each morning would never come to it.
+        _repeat(scheduler, housekeeping, every, first=min(every, HOUSEKEEPING_AFTER))
     scheduler.start()
     return scheduler
+
+
+def _repeat(scheduler: BackgroundScheduler, what: Callable[[], None], every: timedelta, first: timedelta) -> None:
+    """Run the job after `first`, and then at each interval of whole seconds."""
+    scheduler.add_job(
+        what,
+        "interval",
+        seconds=int(every.total_seconds()),
+        id=what.__name__,
+        replace_existing=True,
+        next_run_time=timezone.now() + first,
+    )
 
 
 def _lead(lock: LeaderLock, scheduler: BackgroundScheduler, stop: threading.Event) -> None:

@@ -16,6 +16,7 @@ from dotenv import load_dotenv
 from quickstart import parse
 
 from backoffice import embedded
+from backoffice.embedded.processes import DETACHED
 
 HOST = "127.0.0.1"
 LOCAL = ROOT / ".local"
@@ -131,7 +132,8 @@ class LocalSite:
 
     def _send(self, children: Children, mailing: int) -> dict[str, Any]:
         command = manage(*SEND, str(mailing))
-        with subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, text=True) as sending:
+        piped: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, **DETACHED}
+        with subprocess.Popen(command, cwd=ROOT, env=self._environment, **piped) as sending:
             try:
                 wait_until(lambda: sending.poll() is not None, children, patience=float("inf"))
             finally:

@@ -1,11 +1,15 @@
 """What load balancers and containers are told."""
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
+from django_apscheduler.models import DjangoJobExecution
 from pytest_django import Settings
 
 LIVE, READY = "/health/live", "/health/ready"
@@ -46,6 +50,12 @@ def processes() -> None:
 def do(statement: str) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(statement)
+
+
+def looked(minutes: float, status: str = DjangoJobExecution.SUCCESS) -> None:
+    """The scheduler looked for due mailings so long ago."""
+    run_time = timezone.now() - timedelta(minutes=minutes)
+    DjangoJobExecution.objects.create(job_id="send_due_mailings", run_time=run_time, status=status)
 
 
 def enqueue(minutes: int) -> None:
@@ -93,6 +103,16 @@ def test_without_a_scheduler_and_workers_pages_are_served_all_the_same() -> None
 def test_a_scheduler_that_has_gone_is_told() -> None:
     do("UPDATE django_apscheduler_djangojob SET next_run_time = now() - interval '5 min'")
     assert ready()[2]["scheduler"] == "The scheduler is 300 s late: scheduled mailings wait."
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("status", ["Error!", "Max instances reached!"])
+def test_a_scheduler_whose_looks_fail_or_hang_is_told_though_it_plans_the_next(status: str) -> None:
+    looked(8.5)
+    for minutes in (2.5, 1.5, 0.5):
+        looked(minutes, status)
+    assert re.fullmatch(r"The scheduler is 33\d s late: scheduled mailings wait.", ready()[2]["scheduler"])
 
 
 @pytest.mark.django_db

@@ -81,6 +81,36 @@ def test_asked_to_stop_it_answers_the_request_under_way_and_ends_with_0(number: 
         client.close()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--host", "no host"), "“no host” is not an address of this machine."),
+        (("--port", "70000"), "70000 is not a port: give a number from 0 to 65535."),
+        (("--port", "-1"), "-1 is not a port: give a number from 0 to 65535."),
+    ],
+)
+def test_an_address_that_can_not_be_is_refused_with_a_sentence(arguments: tuple[str, str], sentence: str) -> None:
+    assert refusal(*arguments) == f"CommandError: {sentence}"
+
+
+def test_a_port_that_is_taken_is_refused_with_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        sentence = f"Port {port_of(taken)} can not be used: Address already in use."
+        assert refusal("--port", port_of(taken)) == f"CommandError: {sentence}"
+
+
+def refusal(*arguments: str) -> str:
+    """What it says where it can not listen."""
+    command = [sys.executable, "-W", "ignore", "manage.py", "serve", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.communicate(timeout=PATIENCE_SECONDS)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    return said.strip()
+
+
 def silent_database() -> socket.socket:
     """What takes a connection and says nothing."""
     listener = socket.create_server(("127.0.0.1", 0))

@@ -9,9 +9,12 @@ from email.utils import parseaddr
 from typing import Any
 
 from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from backoffice import pulse
 from campaigns.models import MailingAttempt, MailingLog
 from campaigns.models.attempt import FINAL_COUNTERS
 from campaigns.sending.letters.composer import message_id
@@ -20,8 +23,17 @@ from campaigns.sending.queue import worker
 AT_REST = ~Q(finished_at=None) | Q(status=MailingAttempt.Status.PAUSED)
 
 
+def unattended() -> list[MailingAttempt]:
+    """What should go on now, where no worker is alive to see to it; nothing, where one is."""
+    if pulse.workers().alive:
+        return []
+    return list(MailingAttempt.objects.unfinished().exclude(AT_REST).exclude(held_until__gt=Now()))
+
+
 def deliver(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
     """Work in the foreground until the attempts have ended or are paused; returns them as they are then."""
+    if not attempts:
+        return []
     with _bar(attempts) as at_rest:
         worker.run(until=at_rest)
     return _reloaded(attempts)
@@ -60,10 +72,24 @@ def message_ids_digest(attempt: MailingAttempt) -> str:
 
 def sentence(attempt: MailingAttempt) -> str:
     """The figures for a person, in one line."""
-    named = [f"{count} {name.replace('_', ' ')}" for name in FINAL_COUNTERS if (count := getattr(attempt, name))]
-    told = ", ".join([*named, *([f"{attempt.open} open"] if attempt.open else [])])
     reason = f" ({attempt.server_response})" if attempt.server_response else ""
-    return f"{attempt} of “{attempt.mailing}”: {attempt.get_status_display()}{reason}; {attempt.total} rows: {told}"
+    return _("%(attempt)s of “%(mailing)s”: %(status)s%(reason)s; %(total)s rows: %(figures)s") % {
+        "attempt": attempt,
+        "mailing": attempt.mailing,
+        "status": attempt.get_status_display(),
+        "reason": reason,
+        "total": attempt.total,
+        "figures": ", ".join(_named_figures(attempt)),
+    }
+
+
+def _named_figures(attempt: MailingAttempt) -> Iterator[str]:
+    for name in FINAL_COUNTERS:
+        if count := getattr(attempt, name):
+            field: Any = MailingAttempt._meta.get_field(name)
+            yield f"{count} {field.verbose_name}"
+    if attempt.open:
+        yield _("%s open") % attempt.open
 
 
 def succeeded(attempts: list[MailingAttempt]) -> bool:

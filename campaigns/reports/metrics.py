@@ -127,7 +127,9 @@ def _processes(takers: int) -> Iterator[Metric]:
         yield GaugeMetricFamily("autosend_worker_last_sign_seconds", "Since the last sign of any.", workers.last_sign)
     late = pulse.scheduler_late()
     if late is not None:
-        yield GaugeMetricFamily("autosend_scheduler_late_seconds", "By which the next look is overdue.", max(late, 0))
+        yield GaugeMetricFamily(
+            "autosend_scheduler_late_seconds", "By which a look for due mailings is overdue.", max(late, 0)
+        )
 
 
 def _imports() -> Iterator[Metric]:

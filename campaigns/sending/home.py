@@ -13,7 +13,7 @@ from contextlib import suppress
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from campaigns.models import SendingHome
+from campaigns.models import SendingHome, SendingStop
 from campaigns.sending import switch
 
 logger = logging.getLogger(__name__)
@@ -21,13 +21,11 @@ logger = logging.getLogger(__name__)
 
 def hold_copies() -> None:
     """Stop all sending if this database is not the one that the remembered one was; the first is remembered."""
-    if _is_home(_here()):
+    # One that is stopped is held: another stop would be an error in PostgreSQL's log, every few seconds for days.
+    if _is_home(_here()) or SendingStop.objects.in_force():
         return
-    with transaction.atomic():
-        # Who lifts the stop settles here in the same transaction.
-        switch.lock("exclusive")
-        if not _is_home(here := _here()):
-            _hold(here)
+    if stop := _hold():
+        logger.warning("All sending is stopped: %s", stop.reason)
 
 
 def settle() -> None:
@@ -37,12 +35,18 @@ def settle() -> None:
     SendingHome.objects.update_or_create(pk=here.pk, defaults=known)
 
 
-def _hold(here: SendingHome) -> None:
+@transaction.atomic
+def _hold() -> SendingStop | None:
+    # Who lifts the stop settles here in the same transaction.
+    switch.lock("exclusive")
+    here = _here()
+    if _is_home(here):
+        return None
     was = SendingHome.objects.get(pk=here.pk).database_name
     reason = _("This database was restored or copied from “%s”. Resume only where it is meant to send.") % was
-    with suppress(switch.StopError):  # it has come stopped
-        switch.press(None, reason)
-        logger.warning("All sending is stopped: %s", reason)
+    with suppress(switch.StopError):  # somebody was faster
+        return switch.press(None, reason)
+    return None
 
 
 def _is_home(here: SendingHome) -> bool:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from campaigns.reports import clock
+from backoffice import clock
 from campaigns.scheduler import LeaderLock
 from campaigns.tests import factories
 from campaigns.tests.scene import logged_in

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import execute_from_command_line
+from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -17,10 +19,12 @@ from accounts.models import User
 from campaigns import lifecycle
 from campaigns.models import Mailing, MailingAttempt, Message, Recipient
 from campaigns.models.log import Status
+from campaigns.sending.engine import Engine
+from campaigns.sending.queue.worker import run
 from campaigns.tests import factories
 from campaigns.tests.conftest import UseMailServer
 from campaigns.tests.mail_server import MailServer
-from campaigns.tests.processes import running
+from campaigns.tests.processes import running, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,7 +65,7 @@ def due(**fields: Any) -> Mailing:
     """A mailing whose time has come."""
     now = timezone.now()
     fields = {"start_at": now - timedelta(minutes=1), "end_at": now + timedelta(hours=1), **fields}
-    mailing = factories.mailing(audience=3, **fields)
+    mailing = factories.mailing(**{"audience": 3, **fields})
     lifecycle.schedule(mailing)
     return mailing
 
@@ -140,6 +144,7 @@ def test_a_dry_run_composes_every_letter_and_opens_no_connection(manage: Any, se
     mailing = factories.mailing(audience=3)
     called = manage("send_mailing", "--id", mailing.pk, "--dry-run")
     assert (called.status, server.connections) == (0, 0)
+    assert "3 rows: 3 composed in a dry run" in called.out
     assert mailing.attempts.get().dry_runs == 3
     assert Mailing.objects.get(pk=mailing.pk).status == Mailing.Status.DRAFT
 
@@ -219,6 +224,63 @@ def test_two_at_once_send_a_mailing_once(server: MailServer, tmp_path: Path) -> 
     assert server.addresses.total() == 9
 
 
+def test_what_a_tick_that_was_killed_has_left_is_ended_by_the_next(
+    server: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STALLED_WORKER_SECONDS", "2")
+    mailing = due(audience=1000)
+    with running(tmp_path, "send_due_mailings") as killed:
+        wait_until(lambda: len(server.taken) > 20)
+        server.open.clear()
+        assert server.waiting.wait(60)
+        killed.kill()
+    server.open.set()
+    time.sleep(2)  # then it is no longer taken for alive
+    with running(tmp_path, "send_due_mailings") as following:
+        following.end()
+    attempt = mailing.attempts.get()
+    outcomes = {log.email: log.status for log in attempt.logs.all()}
+    assert attempt.finished_at, following.written
+    assert set(outcomes.values()) == {Status.SENT, Status.UNCONFIRMED}
+    assert set(server.addresses.values()) == {1}
+    assert {email for email, status in outcomes.items() if status == Status.SENT} <= set(server.addresses)
+
+
+def test_what_people_have_launched_is_delivered_where_there_is_no_worker(manage: Any, server: MailServer) -> None:
+    attempt = lifecycle.launch(factories.mailing(audience=3), None)
+    assert manage("send_due_mailings").status == 0
+    attempt.refresh_from_db()
+    assert (attempt.sent, server.addresses.total()) == (3, 3)
+
+
+def test_what_people_have_launched_is_left_to_a_worker_that_is_alive(manage: Any, server: MailServer) -> None:
+    lifecycle.launch(factories.mailing(), None)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    called = manage("send_due_mailings")
+    assert (called.out, server.connections) == ("Nothing is due.\n", 0)
+
+
+def test_what_people_have_launched_is_left_to_workers_with_enqueue(manage: Any, server: MailServer) -> None:
+    lifecycle.launch(factories.mailing(), None)
+    called = manage("send_due_mailings", "--enqueue")
+    assert (called.out, server.connections) == ("Nothing is due.\n", 0)
+
+
+def test_a_launch_that_can_still_be_undone_is_not_waited_for(manage: Any, server: MailServer) -> None:
+    lifecycle.launch(factories.mailing(), None, undo_seconds=600)
+    called = manage("send_due_mailings")
+    assert (called.out, server.connections) == ("Nothing is due.\n", 0)
+
+
+def test_a_mailing_that_is_paused_is_not_waited_for(manage: Any, server: MailServer) -> None:
+    mailing = factories.mailing()
+    lifecycle.launch(mailing, None)
+    lifecycle.pause(mailing)
+    called = manage("send_due_mailings")
+    assert (called.out, server.connections) == ("Nothing is due.\n", 0)
+
+
 # run_worker
 
 
@@ -244,6 +306,26 @@ def test_a_worker_asked_to_stop_lets_the_letters_under_way_settle(server: MailSe
     assert counted[Status.SENT] == server.addresses.total() >= 1
     assert counted[Status.UNCONFIRMED] == attempt.logs.in_flight().count() == 0
     assert ProcrastinateJob.objects.filter(status="todo").exists()
+
+
+def test_a_worker_asked_to_stop_before_it_has_begun_ends_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked_at_once() -> Engine:
+        signal.raise_signal(signal.SIGINT)
+        return Engine()
+
+    monkeypatch.setattr("campaigns.sending.queue.worker.Engine", asked_at_once)
+    try:
+        run()
+    except KeyboardInterrupt:
+        pytest.fail("It was interrupted.")
+
+
+def test_who_watches_workers_can_stop_watching(server: MailServer, tmp_path: Path) -> None:
+    mailing = factories.mailing(audience=3)
+    with running(tmp_path, "send_mailing", "--id", str(mailing.pk), "--enqueue", "--wait") as watching:
+        wait_until(lambda: mailing.attempts.exists())
+        watching.send(signal.SIGINT)
+        assert (watching.end(), "Traceback" in watching.written) == (130, False)
 
 
 # seed_demo and seed_managers

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -86,6 +87,14 @@ def test_a_copy_that_has_come_stopped_stays_so() -> None:
     stop.press(factories.user("manager"), "wrong prices")
     home.hold_copies()
     assert [pressed.reason for pressed in SendingStop.objects.filter(ended_at=None)] == ["wrong prices"]
+
+
+def test_a_copy_that_is_stopped_is_not_stopped_again_at_every_look() -> None:
+    restored()
+    home.hold_copies()
+    with CaptureQueriesContext(connection) as statements:
+        home.hold_copies()
+    assert not [each["sql"] for each in statements if "INSERT" in each["sql"] or "advisory" in each["sql"]]
 
 
 def test_the_scheduler_launches_nothing_in_a_copy() -> None:

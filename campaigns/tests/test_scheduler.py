@@ -111,6 +111,29 @@ def test_the_lock_is_one_sessions_at_a_time(lock: LeaderLock) -> None:
     wait_until(lock.acquire)
 
 
+def test_all_jobs_are_done_soon_after_a_start(tmp_path: Path) -> None:
+    with running(tmp_path, "run_scheduler") as process:
+        leads(process)
+        wait_until(lambda: DjangoJob.objects.filter(pk="prune_logs").exists())
+    late = DjangoJob.objects.filter(next_run_time__gt=timezone.now() + timedelta(minutes=5))
+    assert [job.pk for job in late] == []
+
+
+def test_while_the_database_is_away_nobody_is_said_to_lead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "PORT", 1)
+    with running(tmp_path, "run_scheduler") as process:
+        wait_until(lambda: process.written.count("The database does not answer") > 1)
+        assert STANDS_BY not in process.written
+    monkeypatch.undo()
+
+
+def test_the_leaders_session_has_the_options_of_all_others(lock: LeaderLock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"sslmode": "disable"})
+    wait_until(lock.acquire)
+    assert lock._session
+    assert lock._session.info.get_parameters()["sslmode"] == "disable"
+
+
 @pytest.mark.parametrize("interval", ["abc", "", "0", "-1", "0.001", "1441", "nan", "inf", "1e300"])
 def test_an_interval_that_can_not_be_is_refused_with_a_sentence(
     interval: str, capsys: pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from campaigns.reports import clock
+from backoffice import clock
 from campaigns.scheduler import LeaderLock
 from campaigns.tests.processes import running, wait_until
 

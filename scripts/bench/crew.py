@@ -126,5 +126,6 @@ class Crew:
         self._workers.append(worker)
 
     def _see_off(self, workers: list[Process]) -> None:
-        # One that was asked before it could listen is killed by the signal, and has done nothing yet.
-        self.fallen += [status for worker in workers if (status := worker.status()) not in (0, -signal.SIGTERM)]
+        # One that was asked before it could listen ends so, and has done nothing yet.
+        asked_early = (-signal.SIGTERM, 130)
+        self.fallen += [status for worker in workers if (status := worker.status()) not in (0, *asked_early)]

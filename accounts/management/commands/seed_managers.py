@@ -104,12 +104,12 @@ def _seed(email: str, manager: Group, password: str | None, full_name: str | Non
 
 def _done(person: User, manager: Group, password: str | None) -> str:
     if person._state.adding:
-        return "created"
+        return _("created")
     if not person.is_active or not person.is_staff:
-        return "already there, but may not log in"
+        return _("already there, but may not log in")
     if not person.groups.contains(manager):
-        return "made a manager"
-    return "password changed" if password else "already there"
+        return _("made a manager")
+    return _("password changed") if password else _("already there")
 
 
 def _set_password(person: User, password: str) -> None:

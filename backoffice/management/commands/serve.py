@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 from waitress import create_server
 
 from backoffice.wsgi import application
@@ -22,18 +23,28 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=8, help="requests answered at the same time (8)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        listening = {name: options[name] for name in ("host", "port", "threads")}
-        try:
-            server = create_server(application, ident=None, **listening, **_proxy())
-        except OSError as error:
-            raise CommandError(f"Port {options['port']} can not be used: {error.strerror}.") from error
+        server = _listening(options["host"], options["port"], options["threads"])
         # What waitress takes for the request to end is an exception, as Ctrl-C raises one.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        self.stdout.write(f"Serving on http://{options['host']}:{options['port']}/")
         try:
+            self.stdout.write(_("Serving on http://%(host)s:%(port)s/") % options)
             server.run()
         except (KeyboardInterrupt, SystemExit):
             server.close()
+
+
+def _listening(host: str, port: int, threads: int) -> Any:
+    """Waitress at that address. Raises CommandError."""
+    if not 0 <= port <= 65535:
+        # Some systems take the last 16 bits of the number, others refuse it.
+        raise CommandError(_("%s is not a port: give a number from 0 to 65535.") % port)
+    try:
+        return create_server(application, ident=None, host=host, port=port, threads=threads, **_proxy())
+    except OSError as error:
+        told = _("Port %(port)s can not be used: %(reason)s.") % {"port": port, "reason": error.strerror}
+        raise CommandError(told) from error
+    except ValueError as error:
+        raise CommandError(_("“%s” is not an address of this machine.") % host) from error
 
 
 def _proxy() -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from django.http import HttpRequest
 
-from campaigns.reports import clock
-from campaigns.reports.clock import Clock
+from backoffice import clock
+from backoffice.clock import Clock
 
 SEES = "django_apscheduler.view_djangojob"
 

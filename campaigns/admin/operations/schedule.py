@@ -9,8 +9,8 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 from unfold.decorators import display
 
+from backoffice import clock
 from campaigns.admin.base import ReadOnlyAdmin
-from campaigns.reports import clock
 
 STATUS_COLOURS = {
     DjangoJobExecution.SENT: "info",

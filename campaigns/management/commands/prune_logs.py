@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns.lifecycle import pruning
 
@@ -13,7 +14,7 @@ def days(text: str) -> timedelta:
     """`365d` or `365`. Raises ArgumentTypeError."""
     found = re.fullmatch(r"([1-9]\d{0,4})d?", text)
     if not found:
-        raise ArgumentTypeError(f"“{text}” is not a number of days, such as 365d.")
+        raise ArgumentTypeError(_("“%s” is not a number of days, such as 365d.") % text)
     return timedelta(days=int(found[1]))
 
 
@@ -31,7 +32,11 @@ class Command(BaseCommand):
         before = timezone.now() - options["older_than"]
         if options["dry_run"]:
             would = pruning.prunable(before)
-            self.stdout.write(f"Would remove the log of {would.attempts:,} attempts: {would.rows:,} rows.")
+            self.stdout.write(_told(_("Would remove the log of %(attempts)s attempts: %(rows)s rows."), would))
         else:
             done = pruning.prune_logs(before)
-            self.stdout.write(f"Removed the log of {done.attempts:,} attempts: {done.rows:,} rows.")
+            self.stdout.write(_told(_("Removed the log of %(attempts)s attempts: %(rows)s rows."), done))
+
+
+def _told(sentence: str, figures: pruning.Pruned) -> str:
+    return sentence % {name: f"{count:,}" for name, count in figures._asdict().items()}

@@ -5,8 +5,8 @@ from django.db import Error
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from campaigns.reports import clock
-from campaigns.reports.clock import Clock
+from backoffice import clock
+from backoffice.clock import Clock
 
 
 class Command(BaseCommand):

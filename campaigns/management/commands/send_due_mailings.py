@@ -13,7 +13,8 @@ from campaigns.management import delivery
 class Command(BaseCommand):
     help = (
         "Launch the scheduled mailings whose start has come and whose end has not, and deliver them in the "
-        "foreground. For cron on a machine without workers; safe to run while an earlier run still works. "
+        "foreground. Where no worker is alive, also whatever else is under way: what people have launched, and what an "
+        "earlier run that was killed has left. For cron; safe to run while an earlier run still works. "
         "Exit status: 0 nothing was due or every letter was sent, 1 some were not."
     )
 
@@ -24,8 +25,8 @@ class Command(BaseCommand):
         log_files.write("scheduler")
         with working(job="send_due_mailings"):
             attempts = lifecycle.launch_due()
-            if attempts and not options["enqueue"]:
-                attempts = delivery.deliver(attempts)
+            if not options["enqueue"]:
+                attempts = delivery.deliver(list({*attempts, *delivery.unattended()}))
         for attempt in attempts:
             self.stdout.write(delivery.sentence(attempt))
         if not attempts:

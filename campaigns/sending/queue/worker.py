@@ -45,8 +45,9 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _run(until: Callable[[], bool] | None) -> None:
-    engine, stop = Engine(), asyncio.Event()
+    stop = asyncio.Event()
     with _stopping_on_signals(stop):
+        engine = Engine()
         watcher = asyncio.create_task(_watch(engine, until, stop)) if until else None
         try:
             while not stop.is_set():

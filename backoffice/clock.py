@@ -40,10 +40,19 @@ class Clock(NamedTuple):
     interval: timedelta
 
     @property
+    def lateness(self) -> float | None:
+        """For how many seconds a tick is overdue after three intervals without one, below 0 before their end.
+
+        None: there was never a scheduler.
+        """
+        signs = [sign for sign in (self.last_tick, self.leader and self.leader.since) if sign]
+        patience = max(MISSED_TICKS * self.interval, LEAST_PATIENCE)
+        return (self.now - max(signs) - patience).total_seconds() if signs else None
+
+    @property
     def is_late(self) -> bool:
         """Whether there has been no tick for three intervals. False where there was never a scheduler."""
-        signs = [sign for sign in (self.last_tick, self.leader and self.leader.since) if sign]
-        return bool(signs) and self.now - max(signs) > max(MISSED_TICKS * self.interval, LEAST_PATIENCE)
+        return (self.lateness or 0) > 0
 
     @property
     def is_well(self) -> bool:
