@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from statistics import median_low
 from typing import NamedTuple
 
 from django.db import connection
@@ -17,6 +18,7 @@ SESSION = "autosend-scheduler"
 _NAMED = re.compile(rf"{SESSION} (\d+) (\d+) (.*)")
 
 MISSED_TICKS = 3
+TICKS_COMPARED = 4
 # A standby takes over in up to 9 seconds.
 LEAST_PATIENCE = timedelta(seconds=15)
 USUAL_INTERVAL = timedelta(minutes=1)
@@ -64,14 +66,17 @@ def look() -> Clock:
     """The scheduler now. Raises django.db.Error."""
     ticks = DjangoJobExecution.objects.filter(job=TICK).order_by("-run_time")
     last = ticks.filter(status=DjangoJobExecution.SUCCESS).values_list("run_time", flat=True).first()
-    return Clock(timezone.now(), _leader(), last, _interval(list(ticks.values_list("run_time", flat=True)[:2])))
+    latest = list(ticks.values_list("run_time", flat=True)[:TICKS_COMPARED])
+    return Clock(timezone.now(), _leader(), last, _interval(latest))
 
 
 def _interval(latest: list[datetime]) -> timedelta:
-    """The time between two ticks. After a pause one of the two differences is the pause."""
+    """The time between two ticks, as most of the latest have it: one difference is longer after a pause, or while a
+    tick hangs, and one is shorter after a start, which ticks at once."""
     planned = DjangoJob.objects.filter(pk=TICK, next_run_time__isnull=False).values_list("next_run_time", flat=True)
     times = [*planned, *latest]
-    return min((later - earlier for later, earlier in pairwise(times) if later > earlier), default=USUAL_INTERVAL)
+    differences = [later - earlier for later, earlier in pairwise(times) if later > earlier]
+    return median_low(differences) if differences else USUAL_INTERVAL
 
 
 def _leader() -> Leader | None:

@@ -30,6 +30,8 @@ POLL_SECONDS = 0.25
 # Read, checked and stored in a fraction of a second: nobody waits for a worker with that.
 INLINE_BYTES = 1_000_000
 INLINE_PATIENCE = timedelta(seconds=30)
+# A job waits for an earlier one of the same lock and priority, even for one that is scheduled for later.
+SOONER = 1
 
 
 class Caller(NamedTuple):
@@ -100,11 +102,11 @@ def _go_on(job: ImportJob, step: Callable[[], None], caller: Caller) -> None:
         step()
         _enqueue(job, caller, timezone.now() + INLINE_PATIENCE if small else None)
     if small and not work.carry_out(job.pk, watched=False):
-        _enqueue(job, caller)
+        _enqueue(job, caller, priority=SOONER)
 
 
-def _enqueue(job: ImportJob, caller: Caller, at: datetime | None = None) -> None:
-    deferrer = carry_out_import.configure(lock=_lock(job.pk), schedule_at=at)
+def _enqueue(job: ImportJob, caller: Caller, at: datetime | None = None, priority: int = 0) -> None:
+    deferrer = carry_out_import.configure(lock=_lock(job.pk), schedule_at=at, priority=priority)
     new = deferrer.make_new_job(job=job.pk, request_id=caller.request_id, user_email=caller.user_email)
     # By Django's connection and so in its transaction.
     JobManager(DjangoConnector()).batch_defer_jobs([new])

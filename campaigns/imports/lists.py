@@ -52,7 +52,7 @@ def choose(job: ImportJob, into: Into) -> None:
 def check(job: ImportJob) -> None:
     """Raises UnusableFile when one of the lists is gone, or the owner may not change it, or not any more."""
     if job.lists.count() < job.lists_chosen:
-        raise _gone()
+        raise UnusableFile(_("A list that was chosen has been deleted: import the file again."))
     changeable = access.changeable(job.owner, RecipientList.objects.all())
     if lost := job.lists.exclude(pk__in=changeable.values("pk")).first():
         raise UnusableFile(_("You may not change the list “%s”.") % lost)
@@ -75,22 +75,20 @@ def made(job: ImportJob) -> list[int]:
 
     Raises UnusableFile as check() does.
     """
+    _hold(job)
     check(job)
     if job.new_list:
         # One of that name that somebody has made since then is the one that is meant.
         new = RecipientList(owner_id=job.owner_id, name=job.new_list)
         RecipientList.objects.bulk_create([new], ignore_conflicts=True)
         job.lists.add(_of_name(job).get())
-    ids = list(job.lists.order_by("pk").values_list("pk", flat=True))
+        _hold(job)
+    return list(job.lists.order_by("pk").values_list("pk", flat=True))
+
+
+def _hold(job: ImportJob) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_HOLD, [ids])
-        if cursor.rowcount < len(ids):
-            raise _gone()
-    return ids
-
-
-def _gone() -> UnusableFile:
-    return UnusableFile(_("A list that was chosen has been deleted: import the file again."))
+        cursor.execute(_HOLD, [job.pk])
 
 
 def _of_name(job: ImportJob) -> QuerySet[RecipientList]:
@@ -128,7 +126,11 @@ def _counted(cursor: Any, sql: str, given: dict[str, Any]) -> int:
     return int(count)
 
 
-_HOLD = "SELECT FROM campaigns_recipientlist WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+_HOLD = """
+SELECT FROM campaigns_recipientlist
+WHERE id IN (SELECT recipientlist_id FROM campaigns_importjob_lists WHERE importjob_id = %s)
+ORDER BY id FOR KEY SHARE
+"""
 
 _WOULD_JOIN = """
 SELECT count(*) FROM import_row k CROSS JOIN unnest(%(lists)s::bigint[]) AS l(id)

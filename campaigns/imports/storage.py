@@ -50,13 +50,15 @@ def is_kept(job: ImportJob) -> bool:
 def remove_old() -> int:
     """Remove files older than IMPORT_KEEP_DAYS, and end the jobs that waited for a person as long; returns how many.
 
-    The jobs stay, with their figures. One at which nobody can be any more is ended, too: the command was killed.
+    The jobs stay, with their figures. One that was begun so long ago that nobody can be at it any more is ended, too:
+    the command was killed.
     """
     old = Q(created_at__lt=Now() - timedelta(days=settings.IMPORT_KEEP_DAYS))
     waiting = (ImportJob.State.UPLOADED, ImportJob.State.PREVIEWED)
     reason = _("It was not confirmed within %s days.") % settings.IMPORT_KEEP_DAYS
     ImportJob.objects.filter(old, state__in=waiting).cancel(reason)
-    given_up = Q(work_began_at__lt=Now() - GIVEN_UP_AFTER)
+    # One that still waits for a worker has no lease.
+    given_up = Q(work_began_at__lt=Now() - GIVEN_UP_AFTER, lease__gt=0)
     ImportJob.objects.filter(given_up, state__in=UNDER_WAY).fail(_("It was interrupted."))
     done = ImportJob.objects.filter(old, state__in=ENDED, parts__number=0)
     jobs = list(done.values_list("pk", flat=True))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,10 +14,11 @@ from django.db import OperationalError, connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
+from campaigns.bulk import work as bulk
 from campaigns.imports import jobs, merge, work
 from campaigns.imports.jobs import Caller
 from campaigns.imports.lists import Into
-from campaigns.models import ImportJob, RecipientList
+from campaigns.models import BulkJob, ImportJob, RecipientList
 from campaigns.models.import_job import Mode
 from campaigns.tests import factories
 from campaigns.tests.importing import checked, received, stored
@@ -229,10 +231,18 @@ def test_a_small_file_waits_for_no_other_import_of_its_owner(owner: User) -> Non
     with other_import(owner):
         jobs.confirm(job, owner, CALLER)
         assert state(job) == State.RUNNING
-        at_once = ProcrastinateJob.objects.filter(task_name="carry_out_import", scheduled_at=None)
-        assert [waiting.args["job"] for waiting in at_once] == [job.pk]
+        assert fetched_by_a_worker() == job.pk
     work.carry_out(job.pk)
     assert (state(job), job.added) == (State.DONE, 1)
+
+
+def fetched_by_a_worker() -> Any:
+    """The import whose job a worker would begin with now."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
+        cursor.execute("SELECT args->'job' FROM procrastinate_fetch_job_v2(ARRAY['imports'], %s)", cursor.fetchone())
+        found = cursor.fetchone()
+    return found and found[0] and int(found[0])
 
 
 @contextmanager
@@ -242,6 +252,26 @@ def other_import(owner: User) -> Iterator[None]:
         session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [merge.OWNER_LOCK, owner.pk])
         yield
         session.rollback()
+
+
+def test_an_import_and_the_deletion_of_its_list_take_turns(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in the middle of its transaction: neither has what the other one waits for."""
+    news = RecipientList.objects.create(owner=owner, name="News")
+    news.members.add(factories.recipient(owner, "anna@example.com"))
+    job = received(owner, "email\nanna@example.com\n")
+    work.confirm_unseen(job, Mode.ADD_AND_UPDATE, Into([news], takes_out=True))
+    deletion = BulkJob.objects.create(owner=owner, deed=BulkJob.Deed.DELETE_LIST, recipient_list=news, total=1)
+    in_the_middle_of("write", monkeypatch, lambda: threading.Thread(target=delete, args=[deletion]).start())
+    work.carry_out(job.pk)
+    wait_until(lambda: not RecipientList.objects.exists())
+    assert state(job) == State.DONE
+
+
+def delete(deletion: BulkJob) -> None:
+    try:
+        bulk.carry_out(deletion.pk)
+    finally:
+        connection.close()
 
 
 def test_a_list_is_not_deleted_under_an_import(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -378,7 +378,12 @@ def test_an_import_at_which_nobody_can_be_any_more_is_ended(owner: User) -> None
     storage.remove_old()
     job.refresh_from_db()
     assert job.state == State.RUNNING
-    ImportJob.objects.filter(pk=job.pk).update(work_began_at=timezone.now() - timedelta(days=1, minutes=1))
+    long_ago = timezone.now() - timedelta(days=1, minutes=1)
+    ImportJob.objects.filter(pk=job.pk).update(work_began_at=long_ago)
+    storage.remove_old()
+    job.refresh_from_db()
+    assert job.state == State.RUNNING, "it waits for a worker"
+    ImportJob.objects.filter(pk=job.pk).take()
     storage.remove_old()
     job.refresh_from_db()
     assert (job.state, job.reason) == (State.FAILED, "It was interrupted.")

@@ -85,6 +85,12 @@ def test_a_longer_interval_has_more_patience() -> None:
     assert not clock.look().is_late
 
 
+def test_a_second_start_soon_after_another_is_not_taken_for_the_interval() -> None:
+    start = timedelta(seconds=4)
+    ticked(MINUTE, MINUTE + start, MINUTE * 6, MINUTE * 11, interval=MINUTE * 5)
+    assert clock.look().interval == MINUTE * 5 - start
+
+
 def test_a_pause_is_not_taken_for_the_interval() -> None:
     ticked(MINUTE * 4, MINUTE * 4 + timedelta(days=1))
     assert clock.look().interval == MINUTE

@@ -34,12 +34,14 @@ def test_two_on_one_attempt_send_each_letter_once(rig: Rig) -> None:
 
 def test_two_on_one_chunk_send_no_letter_twice(rig: Rig) -> None:
     attempt = launched(100)
-    first = rig.worker()
+    # So long that nobody takes the frozen one for dead, and the chunk from the second one.
+    patience = {"STALLED_WORKER_SECONDS": "60"}
+    first = rig.worker(**patience)
     rig.wait_for(20)
     first.freeze()
     # A second job for the chunk, without the lock that keeps the two apart.
     jobs.deliver_chunk.configure(lock="another").defer(chunk=attempt.chunks.get().pk, request_id="-", user_email="-")
-    second = rig.worker()
+    second = rig.worker(**patience)
     wait_until(lambda: attempt.chunks.get().lease == 2, rig.logs)
     first.thaw()
     rig.wait_for_end(attempt)
