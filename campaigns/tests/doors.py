@@ -21,6 +21,7 @@ from campaigns.admin.reports import urls
 from campaigns.imports import work
 from campaigns.models import BulkJob, DomainSlowdown, ImportJob, Mailing, SendingLimit, SendingStop
 from campaigns.models.bulk_job import Deed
+from campaigns.models.import_job import Mode
 from campaigns.models.shares import SHARED_VERBS
 from campaigns.tests import factories
 from campaigns.tests.scene import SECRET, Scene, logged_in, scene
@@ -148,10 +149,14 @@ def bulk_job_of(owner: User) -> BulkJob:
 
 
 def import_of(owner: User) -> ImportJob:
-    """A file that waits for its columns to be chosen."""
+    """A file that was checked, and waits to be confirmed."""
     rows = [["email", "name"], [f"{SECRET}.file@example.com", f"{SECRET} in a file"]]
     text = "\n".join(",".join(row) for row in rows)
-    return work.receive(owner, f"{SECRET}.csv", BytesIO(text.encode()))
+    job = work.receive(owner, f"{SECRET}.csv", BytesIO(text.encode()))
+    work.choose(job, job.mapping, Mode.ADD_AND_UPDATE)
+    work.carry_out(job.pk, watched=False)
+    job.refresh_from_db()
+    return job
 
 
 def _first(sql: str) -> Any:

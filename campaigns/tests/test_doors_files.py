@@ -180,7 +180,7 @@ def test_what_somebody_else_uploaded_is_not_gone_on_with(role: str | None, name:
     job = import_of(made.owner)
     assert step(client_of(factories.user(role)), name, job).status_code == 404
     job.refresh_from_db()
-    assert job.state == ImportJob.State.UPLOADED
+    assert job.state == ImportJob.State.PREVIEWED
     assert step(client_of(made.owner), name, job).status_code == 302
 
 
@@ -199,7 +199,7 @@ def test_an_import_does_not_go_on_without_the_role(name: str, stranger: User, cl
     stranger.groups.clear()
     assert step(client, name, job).status_code == 404
     job.refresh_from_db()
-    assert job.state == ImportJob.State.UPLOADED
+    assert job.state == ImportJob.State.PREVIEWED
 
 
 def test_nobody_without_the_role_imports() -> None:
