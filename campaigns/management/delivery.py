@@ -19,24 +19,29 @@ from campaigns.models import MailingAttempt, MailingLog
 from campaigns.models.attempt import FINAL_COUNTERS
 from campaigns.sending.letters.composer import message_id
 from campaigns.sending.queue import worker
+from campaigns.sending.queue.jobs import QUEUE
 
 AT_REST = ~Q(finished_at=None) | Q(status=MailingAttempt.Status.PAUSED)
 
 
 def unattended() -> list[MailingAttempt]:
-    """What should go on now, where no worker is alive to see to it; nothing, where one is."""
-    if pulse.workers().alive:
-        return []
+    """What should go on now."""
     return list(MailingAttempt.objects.unfinished().exclude(AT_REST).exclude(held_until__gt=Now()))
+
+
+def jobs_wait() -> bool:
+    """Whether imports or bulk changes wait for a worker, or one is at them."""
+    return any(queue.name != QUEUE for queue in pulse.queues())
 
 
 def deliver(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
     """Work in the foreground until the attempts have ended or are paused; returns them as they are then."""
-    if not attempts:
-        return []
-    with _bar(attempts) as at_rest:
-        worker.run(until=at_rest)
-    return _reloaded(attempts)
+    return _work(attempts, lambda: False) if attempts else []
+
+
+def deliver_and_carry_out(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
+    """As deliver(), and until no import or bulk change waits either."""
+    return _work(attempts, jobs_wait) if attempts or jobs_wait() else []
 
 
 def follow(attempts: list[MailingAttempt]) -> list[MailingAttempt]:
@@ -81,6 +86,12 @@ def sentence(attempt: MailingAttempt) -> str:
         "total": attempt.total,
         "figures": ", ".join(_named_figures(attempt)),
     }
+
+
+def _work(attempts: list[MailingAttempt], unless: Callable[[], bool]) -> list[MailingAttempt]:
+    with _bar(attempts) as at_rest:
+        worker.run(until=lambda: at_rest() and not unless())
+    return _reloaded(attempts)
 
 
 def _named_figures(attempt: MailingAttempt) -> Iterator[str]:

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import execute_from_command_line
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.db.models import Model
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from campaigns import lifecycle
-from campaigns.models import Mailing, MailingAttempt, Message, Recipient
+from campaigns import lifecycle, scheduler
+from campaigns.models import ImportJob, Mailing, MailingAttempt, Message, Recipient
 from campaigns.models.log import Status
 from campaigns.sending.engine import Engine
 from campaigns.sending.queue.worker import run
 from campaigns.tests import factories
 from campaigns.tests.conftest import UseMailServer
+from campaigns.tests.importing import received
 from campaigns.tests.mail_server import MailServer
 from campaigns.tests.processes import running, wait_until
 
@@ -68,6 +70,19 @@ def due(**fields: Any) -> Mailing:
     mailing = factories.mailing(**{"audience": 3, **fields})
     lifecycle.schedule(mailing)
     return mailing
+
+
+@pytest.fixture
+def kept_too_long() -> ImportJob:
+    """An import that nobody has confirmed in all the time that its file is kept."""
+    job = received(factories.user("operator"), "email\nanna@example.com\n")
+    ImportJob.objects.update(created_at=timezone.now() - timedelta(days=settings.IMPORT_KEEP_DAYS, minutes=1))
+    return job
+
+
+def ended(job: ImportJob) -> bool:
+    job.refresh_from_db()
+    return job.state == ImportJob.State.CANCELLED
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -271,6 +286,36 @@ def test_a_launch_that_can_still_be_undone_is_not_waited_for(manage: Any, server
     lifecycle.launch(factories.mailing(), None, undo_seconds=600)
     called = manage("send_due_mailings")
     assert (called.out, server.connections) == ("Nothing is due.\n", 0)
+
+
+def test_a_tick_does_the_housekeeping_where_there_is_no_scheduler(manage: Any, kept_too_long: ImportJob) -> None:
+    assert manage("send_due_mailings").status == 0
+    assert ended(kept_too_long)
+
+
+def test_what_fails_of_the_housekeeping_is_logged_and_the_rest_is_done(
+    manage: Any, kept_too_long: ImportJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE django_apscheduler_djangojobexecution RENAME COLUMN run_time TO ran_at")
+        try:
+            with pytest.raises(ProgrammingError):
+                scheduler.prune_executions()
+            scheduler.keep_house()
+        finally:
+            cursor.execute("ALTER TABLE django_apscheduler_djangojobexecution RENAME COLUMN ran_at TO run_time")
+    assert "The job failed." in caplog.text
+    assert ended(kept_too_long)
+
+
+def test_a_tick_leaves_the_housekeeping_to_a_scheduler_that_leads(manage: Any, kept_too_long: ImportJob) -> None:
+    leader = scheduler.LeaderLock()
+    assert leader.acquire()
+    try:
+        assert manage("send_due_mailings").status == 0
+    finally:
+        leader.release()
+    assert not ended(kept_too_long)
 
 
 def test_a_mailing_that_is_paused_is_not_waited_for(manage: Any, server: MailServer) -> None:

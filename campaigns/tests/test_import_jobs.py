@@ -83,6 +83,24 @@ def test_a_large_file_is_checked_and_imported_by_a_worker(owner: User, large: No
     assert (job.added, owner.recipients.count()) == (ROWS, ROWS)
 
 
+def test_a_tick_carries_out_a_large_file_where_there_is_no_worker(owner: User, large: None, tmp_path: Path) -> None:
+    job = received(owner, CONTENT)
+    jobs.choose(job, job.mapping, Mode.ADD_AND_UPDATE, CALLER)
+    with running(tmp_path, "send_due_mailings") as tick:
+        assert tick.end() == 0, tick.written
+    assert state(job) == State.PREVIEWED
+
+
+def test_a_tick_leaves_a_large_file_to_a_worker_that_is_alive(owner: User, large: None, tmp_path: Path) -> None:
+    job = received(owner, CONTENT)
+    jobs.choose(job, job.mapping, Mode.ADD_AND_UPDATE, CALLER)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    with running(tmp_path, "send_due_mailings") as tick:
+        assert tick.end() == 0, tick.written
+    assert state(job) == State.CHECKING
+
+
 def test_what_can_not_be_carried_out_ends_with_its_reason(owner: User, large: None) -> None:
     job = received(owner, CONTENT + '"bob@example.com,Bob\n')
     jobs.choose(job, job.mapping, Mode.ADD_AND_UPDATE, CALLER)

@@ -4,17 +4,19 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
 
-from backoffice import log_files
+from backoffice import clock, log_files, pulse
 from backoffice.correlation import working
-from campaigns import lifecycle
+from campaigns import lifecycle, scheduler
 from campaigns.management import delivery
+from campaigns.models import MailingAttempt
 
 
 class Command(BaseCommand):
     help = (
         "Launch the scheduled mailings whose start has come and whose end has not, and deliver them in the "
-        "foreground. Where no worker is alive, also whatever else is under way: what people have launched, and what an "
-        "earlier run that was killed has left. For cron; safe to run while an earlier run still works. "
+        "foreground. Where no worker is alive, also whatever else is under way: what people have launched, imports and "
+        "bulk changes that wait, and what an earlier run that was killed has left; where no scheduler is, it also does "
+        "the housekeeping. For cron; safe to run while an earlier run still works. "
         "Exit status: 0 nothing was due or every letter was sent, 1 some were not."
     )
 
@@ -26,10 +28,18 @@ class Command(BaseCommand):
         with working(job="send_due_mailings"):
             attempts = lifecycle.launch_due()
             if not options["enqueue"]:
-                attempts = delivery.deliver(list({*attempts, *delivery.unattended()}))
+                attempts = _delivered(attempts)
+            if not clock.look().is_well:
+                scheduler.keep_house()
         for attempt in attempts:
             self.stdout.write(delivery.sentence(attempt))
         if not attempts:
             self.stdout.write(_("Nothing is due."))
         elif not options["enqueue"] and not delivery.succeeded(attempts):
             raise SystemExit(1)
+
+
+def _delivered(launched: list[MailingAttempt]) -> list[MailingAttempt]:
+    if pulse.workers().alive:
+        return delivery.deliver(launched)
+    return delivery.deliver_and_carry_out(list({*launched, *delivery.unattended()}))
