@@ -14,7 +14,7 @@ NEW_PASSWORDS = {"new_password1": PASSWORD, "new_password2": PASSWORD}
 def bodies(house: House) -> dict[str, dict[str, Any]]:
     """Plausible bodies; a page that is not among them has no form."""
     made, keys = house.made, house.keys
-    recipient = {"email": "new@example.com", "full_name": "New", "comment": "", "attributes": "{}"}
+    recipient = {"email": "new@example.com", "full_name": "New", "comment": ""}
     message = {"subject": "New", "body": "Text", "body_html": ""}
     mailing = {
         "name": "New",

@@ -237,7 +237,7 @@ def test_the_question_carries_the_selection(operator: User, client: Client) -> N
 
 def test_a_recipient_can_not_be_given_away_by_a_forged_post(operator: User, stranger: User, client: Client) -> None:
     mine = factories.recipient(operator, "anna@example.com")
-    data = {"email": "anna@example.com", "full_name": "Anna", "attributes": "{}", "version": 1, "owner": stranger.pk}
+    data = {"email": "anna@example.com", "full_name": "Anna", "version": 1, "owner": stranger.pk}
     client.post(f"{CHANGELIST}{mine.pk}/change/", data)
     mine.refresh_from_db()
     assert (mine.full_name, mine.owner) == ("Anna", operator)
@@ -247,7 +247,7 @@ def test_an_address_that_is_there_in_other_letter_case_is_refused_with_a_sentenc
     operator: User, client: Client
 ) -> None:
     factories.recipient(operator, "anna@example.com")
-    data = {"email": "ANNA@example.com", "full_name": "", "attributes": "{}"}
+    data = {"email": "ANNA@example.com", "full_name": ""}
     page = client.post(f"{CHANGELIST}add/", data).content.decode()
     assert "There is a recipient with this e-mail already." in page
 
@@ -255,7 +255,7 @@ def test_an_address_that_is_there_in_other_letter_case_is_refused_with_a_sentenc
 def test_an_address_is_not_changed_to_one_that_is_there(operator: User, client: Client) -> None:
     factories.recipient(operator, "anna@example.com")
     other = factories.recipient(operator, "bob@example.com")
-    data = {"email": "Anna@example.com", "full_name": "", "attributes": "{}", "version": 1}
+    data = {"email": "Anna@example.com", "full_name": "", "version": 1}
     assert client.post(f"{CHANGELIST}{other.pk}/change/", data).status_code == 200
     other.refresh_from_db()
     assert other.email == "bob@example.com"
@@ -263,19 +263,5 @@ def test_an_address_is_not_changed_to_one_that_is_there(operator: User, client: 
 
 def test_two_owners_may_have_the_same_address(operator: User, stranger: User, client: Client) -> None:
     factories.recipient(stranger, "anna@example.com")
-    client.post(f"{CHANGELIST}add/", {"email": "anna@example.com", "full_name": "", "attributes": "{}"})
+    client.post(f"{CHANGELIST}add/", {"email": "anna@example.com", "full_name": ""})
     assert operator.recipients.count() == 1
-
-
-@pytest.mark.parametrize("attributes", ["", "null"])
-def test_no_attributes_are_none_and_the_list_opens(attributes: str, operator: User, client: Client) -> None:
-    client.post(f"{CHANGELIST}add/", {"email": "anna@example.com", "full_name": "", "attributes": attributes})
-    assert operator.recipients.get().attributes == {}
-    assert client.get(CHANGELIST).status_code == 200
-
-
-@pytest.mark.parametrize("attributes", ["[1]", "1", '"city"', "{"])
-def test_attributes_that_are_no_object_are_refused_with_a_sentence(attributes: str, client: Client) -> None:
-    data = {"email": "anna@example.com", "full_name": "", "attributes": attributes}
-    response = client.post(f"{CHANGELIST}add/", data)
-    assert "attributes" in response.context["adminform"].form.errors

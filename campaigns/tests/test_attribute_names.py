@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -18,7 +17,6 @@ from campaigns.sending.letters.composer import Addressee, Composer
 from campaigns.sending.letters.preview import as_if_launched
 from campaigns.tests import factories
 from campaigns.tests.importing import imported
-from campaigns.tests.scene import logged_in
 
 pytestmark = pytest.mark.django_db
 
@@ -35,18 +33,6 @@ def attributes(owner: User) -> Any:
 def test_a_json_object_in_a_file_has_its_names_in_lower_case(operator: User) -> None:
     imported(operator, 'email,attributes\nanna@example.com,"{""City"": ""Rome"", ""Город"": ""Рим""}"\n')
     assert attributes(operator) == {"city": "Rome", "город": "Рим"}
-
-
-def test_what_is_typed_by_hand_has_its_names_in_lower_case(operator: User) -> None:
-    typed = {"email": "anna@example.com", "full_name": "", "comment": "", "attributes": '{"City": "Rome"}'}
-    logged_in(operator).post(reverse("admin:campaigns_recipient_add"), typed)
-    assert attributes(operator) == {"city": "Rome"}
-
-
-def test_of_two_names_the_one_in_lower_case_stays(operator: User) -> None:
-    typed = {"email": "a@example.com", "full_name": "", "comment": "", "attributes": '{"city": "Rome", "City": "Bari"}'}
-    logged_in(operator).post(reverse("admin:campaigns_recipient_add"), typed)
-    assert attributes(operator) == {"city": "Rome"}
 
 
 def test_names_that_were_stored_before_come_into_lower_case(operator: User) -> None:

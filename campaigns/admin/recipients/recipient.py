@@ -16,6 +16,7 @@ from campaigns.admin.bulk.actions import BulkActions
 from campaigns.admin.imports.upload import ImportUpload
 from campaigns.admin.lists import ADD_RECIPIENT, IMPORT_RECIPIENTS, owner_filter
 from campaigns.admin.recipients import search
+from campaigns.admin.recipients.attributes import MOST, AttributesField
 from campaigns.admin.recipients.export import RecipientExport
 from campaigns.admin.recipients.keyset import KeysetList, MembersFilter
 from campaigns.admin.sharing.many import SharingOfMany
@@ -26,6 +27,13 @@ class RecipientForm(forms.ModelForm):
     """Also asks for the constraint that Django leaves out, because the owner is no field of the form."""
 
     owner: User
+    attributes = AttributesField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields.get("attributes")
+        if field and isinstance(self.instance.attributes, dict):
+            field.kept = self.instance.attributes
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
@@ -57,6 +65,11 @@ class RecipientAdmin(BulkActions, SharingOfMany, RecipientExport, ImportUpload):
         form: Any = super().get_form(request, obj, change, **kwargs)  # a class of this request's own
         form.owner = obj.owner if obj else person(request)
         return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Recipient | None = None) -> list[str]:
+        fields = [*super().get_readonly_fields(request, obj)]
+        # Django takes no form of more than 1,000 values.
+        return [*fields, "attributes"] if obj and len(obj.attributes) > MOST else fields
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [("lists", MembersFilter), ("mailings", MembersFilter), *owner_filter(request, Recipient)]
