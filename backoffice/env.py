@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError, FileAwareEnv, validate
@@ -19,10 +20,12 @@ _env = FileAwareEnv(strip_whitespace=True)
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[A-Za-z0-9.:]+\]")
 
 
-def read_dotenv(path: Path) -> None:
-    """Add the variables of a `.env` file; those already in the environment win."""
-    if path.is_file():
-        _env.read_env(path, recurse=False)
+def read_dotenv(default: Path) -> None:
+    """Add the variables of the `.env` file that ENV_FILE names; those already in the environment win."""
+    named = text("ENV_FILE", "")
+    if named and not Path(named).exists():
+        raise ImproperlyConfigured(f"ENV_FILE must name a file that is there, not {named!r}.")
+    _env.read_env(named or default, recurse=False)
 
 
 def set_defaults(variables: Mapping[str, str]) -> None:
@@ -61,6 +64,16 @@ def checked(name: str, default: str, expected: str, valid: Callable[[str], bool]
     return value
 
 
+def redis_url(name: str) -> str:
+    """The address of a Redis; empty without one."""
+    value = text(name, "")
+    if value and not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://.")
+    if not _is_read_as_meant(value):
+        raise ImproperlyConfigured(f"{name} can not be read: in its password write / as %2F, # as %23 and ? as %3F.")
+    return value
+
+
 def is_in_a_module(dotted: str) -> bool:
     """Whether there is a module for the name; it is not imported, for it may want the settings."""
     module, _dot, name = dotted.rpartition(".")
@@ -77,7 +90,7 @@ def is_host_name(name: str) -> bool:
 
 def file_of(name: str) -> str:
     """The path in NAME_FILE, for a value that is read again while the process runs; empty without one."""
-    return os.environ.get(f"{name}_FILE", "").strip()
+    return text(f"{name}_FILE", "")
 
 
 def certificates(name: str) -> str:
@@ -92,7 +105,7 @@ def certificates(name: str) -> str:
 
 def folder(name: str, default: Path) -> Path | None:
     """A folder, from beside `default` where it is relative; None when the variable is there and empty."""
-    if name in os.environ and not text(name, ""):
+    if _env.str(name, default=None) is not None and not text(name, ""):
         return None
     return default.parent / text(name, default.name)
 
@@ -100,6 +113,14 @@ def folder(name: str, default: Path) -> Path | None:
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list; spaces around the items are dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def _is_read_as_meant(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname or parts.port is None)
+    except ValueError:  # whose words have a part of the password
+        return False
 
 
 def _typed[T](name: str, default: T, expected: str, read: Callable[[str], T]) -> T:

@@ -6,7 +6,6 @@ Settings that are a matter of their own (DATABASES, MAILERS, LOGGING, SECURE_CSP
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from backoffice import csp, databases, embedded, env, logs, mailers, theme
@@ -14,7 +13,7 @@ from backoffice import csp, databases, embedded, env, logs, mailers, theme
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
 
-env.read_dotenv(Path(env.text("ENV_FILE", str(BASE_DIR / ".env"))))
+env.read_dotenv(BASE_DIR / ".env")
 # Without DB_HOST, commands beside a running scripts/quickstart.py use its servers and settings.
 if not env.text("DB_HOST", ""):
     env.set_defaults(embedded.running(LOCAL_DIR))
@@ -102,9 +101,7 @@ TEMPLATES = [
 DATABASES = databases.from_environment()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.text("REDIS_URL", "")
-if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
-    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+REDIS_URL = env.redis_url("REDIS_URL")
 CACHES = {
     "default": {
         "BACKEND": "backoffice.caching.FailSafeRedisCache",

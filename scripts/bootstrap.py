@@ -217,5 +217,8 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    ensure_environment()
+    try:
+        ensure_environment()
+    except BootstrapError as error:
+        sys.exit(str(error))
     print(f"{VENV} is ready.")

@@ -12,7 +12,6 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from children import ROOT, Children
-from dotenv import load_dotenv
 from quickstart import parse
 
 from backoffice import embedded
@@ -42,7 +41,6 @@ class SiteError(Exception):
 
 def main() -> int:
     options = parse()
-    load_dotenv(ROOT / ".env")
     try:
         if options.fresh:
             say("Removing the local data of earlier runs …")
@@ -64,7 +62,8 @@ class LocalSite:
 
     def __init__(self, addresses: dict[str, str]) -> None:
         self._smtp_port, self._page_port = next_free_port(1025), next_free_port(8025)
-        self._environment = {**os.environ, **addresses, **self._settings()}
+        # What .env says is about another site, perhaps the one that people work with.
+        self._environment = {**os.environ, **addresses, **self._settings(), "ENV_FILE": os.devnull}
 
     def run(self, port: int, *, serve: bool) -> int:
         # For commands in another terminal.

@@ -24,7 +24,7 @@ USUAL = {"text": "usual", "flag": True, "number": 7, "words": ["a", "b"]}
 
 @pytest.fixture(autouse=True)
 def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (NAME, f"{NAME}_FILE"):
+    for name in (NAME, f"{NAME}_FILE", "ENV_FILE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -163,3 +163,22 @@ def test_the_environment_wins_over_a_dotenv_file(dotenv: Path, monkeypatch: pyte
 
 def test_a_dotenv_file_need_not_be_there(tmp_path: Path) -> None:
     env.read_dotenv(tmp_path / "none")
+
+
+def test_one_that_is_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "none"))
+    missing = sentence(lambda: env.read_dotenv(tmp_path / ".env"))
+    assert missing == f"ENV_FILE must name a file that is there, not '{tmp_path / 'none'}'."
+
+
+def test_a_dotenv_file_may_name_a_file_that_is_read_again(dotenv: Path) -> None:
+    dotenv.write_text(f"{NAME}_FILE={dotenv}\n")
+    env.read_dotenv(dotenv)
+    assert env.file_of(NAME) == str(dotenv)
+
+
+@pytest.mark.parametrize(("line", "folder"), [("", "logs"), (f"{NAME}=", None), (f"{NAME}=elsewhere", "elsewhere")])
+def test_a_dotenv_file_may_name_a_folder_or_none(dotenv: Path, line: str, folder: str | None) -> None:
+    dotenv.write_text(f"{line}\n")
+    env.read_dotenv(dotenv)
+    assert env.folder(NAME, dotenv.parent / "logs") == (folder and dotenv.parent / folder)

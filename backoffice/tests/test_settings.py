@@ -15,6 +15,9 @@ NOTHING = {name: value for name, value in os.environ.items() if name in ("PATH",
 GOOD = {"SECRET_KEY": "k" * 60, "DB_HOST": "127.0.0.1", "ENV_FILE": os.devnull}
 
 
+UNREADABLE = "REDIS_URL can not be read: in its password write / as %2F, # as %23 and ? as %3F."
+
+
 def run(*arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
     environment = NOTHING | {name: value for name, value in (GOOD | variables).items() if value is not None}
     command = [sys.executable, *arguments]
@@ -63,6 +66,8 @@ def value(expression: str, **variables: str | None) -> Any:
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be one of line, json, not 'xml'."),
         ({"LOG_KEEP_DAYS": "0"}, "LOG_KEEP_DAYS must be a whole number from 1 to 3,650, not '0'."),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with redis://, rediss:// or unix://."),
+        ({"REDIS_URL": "redis://:pass#word@localhost:6379"}, UNREADABLE),
+        ({"REDIS_URL": "redis://:123/word@localhost:6379"}, UNREADABLE),
         ({"EMAIL_BACKEND": "nowhere.Backend"}, "EMAIL_BACKEND must be a mail backend, not 'nowhere.Backend'."),
         ({"EMAIL_BACKEND": "smtp"}, "EMAIL_BACKEND must be a mail backend, not 'smtp'."),
     ],

@@ -8,9 +8,9 @@ looks like the original: SENDING_ENABLED is for that.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 
 from django.db import connection, transaction
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from campaigns.models import SendingHome, SendingStop
@@ -18,13 +18,12 @@ from campaigns.sending import switch
 
 logger = logging.getLogger(__name__)
 
+LONGEST_REASON = SendingStop._meta.get_field("reason").max_length or 0
+
 
 def hold_copies() -> None:
     """Stop all sending if this database is not the one that the remembered one was; the first is remembered."""
-    # One that is stopped is held: another stop would be an error in PostgreSQL's log, every few seconds for days.
-    if _is_home(_here()) or SendingStop.objects.in_force():
-        return
-    if stop := _hold():
+    if not _is_home(_here()) and (stop := _hold()):
         logger.warning("All sending is stopped: %s", stop.reason)
 
 
@@ -35,18 +34,32 @@ def settle() -> None:
     SendingHome.objects.update_or_create(pk=here.pk, defaults=known)
 
 
-@transaction.atomic
 def _hold() -> SendingStop | None:
-    # Who lifts the stop settles here in the same transaction.
-    switch.lock("exclusive")
-    here = _here()
-    if _is_home(here):
+    """The stop that says what this database is; None if there was one, or it is at home meanwhile."""
+    # Another stop would be an error in PostgreSQL's log, every few seconds for days.
+    if _says_so(SendingStop.objects.in_force()):
         return None
-    was = SendingHome.objects.get(pk=here.pk).database_name
-    reason = _("This database was restored or copied from “%s”. Resume only where it is meant to send.") % was
-    with suppress(switch.StopError):  # somebody was faster
-        return switch.press(None, reason)
-    return None
+    with transaction.atomic():
+        # Who lifts a stop settles here in the same transaction.
+        switch.lock("exclusive")
+        stop = SendingStop.objects.in_force()
+        if _is_home(_here()) or _says_so(stop):
+            return None
+        if stop is None:
+            return switch.press(None, _sentence())
+        # It came along in the dump, and whoever resumed it would not know where.
+        stop.reason = Truncator(f"{_sentence()} {stop.reason}").chars(LONGEST_REASON)
+        stop.save(update_fields=["reason"])
+        return stop
+
+
+def _says_so(stop: SendingStop | None) -> bool:
+    return stop is not None and stop.reason.startswith(_sentence())
+
+
+def _sentence() -> str:
+    was = SendingHome.objects.get().database_name
+    return _("This database was restored or copied from “%s”. Resume only where it is meant to send.") % was
 
 
 def _is_home(here: SendingHome) -> bool:

@@ -1,6 +1,7 @@
 """`manage.py doctor`: what is well, and what to mend."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from io import StringIO
@@ -208,6 +209,18 @@ def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch, settings: 
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=5_000_000))
     status, sentence = one(machine.findings(), "logs")
     assert (status, sentence.startswith("0.0 GB are free")) == ("failed", True)
+
+
+def test_a_log_that_is_another_users_is_named(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    settings.LOG_DIR = tmp_path
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app_info.log").touch()
+    # Whoever runs this may be root, who may write everything.
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).suffix != ".log")
+    status, sentence = one(machine.findings(), "logs")
+    assert (status, sentence.startswith(f"{tmp_path}/app/app_info.log can not be written")) == ("failed", True)
 
 
 def test_roles_that_lack_permissions_of_this_version_are_named_with_what_mends_them() -> None:

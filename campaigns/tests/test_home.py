@@ -82,11 +82,17 @@ def test_it_stays_stopped_until_a_person_resumes_and_then_sends_for_good() -> No
     assert (SendingStop.objects.in_force(), status(mailing)) == (None, "running")
 
 
-def test_a_copy_that_has_come_stopped_stays_so() -> None:
+def test_a_copy_that_has_come_stopped_stays_so_and_says_that_it_is_one() -> None:
     restored()
-    stop.press(factories.user("manager"), "wrong prices")
+    manager = factories.user("manager")
+    stop.press(manager, "wrong prices")
     home.hold_copies()
-    assert [pressed.reason for pressed in SendingStop.objects.filter(ended_at=None)] == ["wrong prices"]
+    home.hold_copies()
+    [pressed] = SendingStop.objects.filter(ended_at=None)
+    assert (pressed.started_by, pressed.reason) == (
+        manager,
+        "This database was restored or copied from “production”. Resume only where it is meant to send. wrong prices",
+    )
 
 
 def test_a_copy_that_is_stopped_is_not_stopped_again_at_every_look() -> None:

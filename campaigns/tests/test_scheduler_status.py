@@ -165,6 +165,12 @@ def test_one_that_is_frozen_is_told(leader: LeaderLock, tmp_path: Path) -> None:
             call_command("stop_scheduler", place, wait=0.1)
 
 
+def test_a_place_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "its.lock").mkdir()
+    with pytest.raises(CommandError, match=r"its\.lock: Is a directory\. Call this as the scheduler's own user\."):
+        call_command("stop_scheduler", f"--pid-file={tmp_path / 'its.pid'}")
+
+
 def test_without_a_place_for_the_file_it_asks_for_one() -> None:
     with pytest.raises(CommandError, match="LOG_DIR is empty") as raised:
         call_command("stop_scheduler")

@@ -20,3 +20,11 @@ def test_a_terminals_ctrl_c_does_not_reach_the_command_that_is_watched(monkeypat
     site = object.__new__(local_site.LocalSite)
     site._environment = dict(os.environ)
     assert site._send(SimpleNamespace(fallen=lambda: None), mailing=1) is True
+
+
+def test_what_dotenv_says_is_about_another_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SCRIPTS)
+    monkeypatch.setenv("ENV_FILE", "/somebody's/.env")
+    import local_site
+
+    assert local_site.LocalSite({})._environment["ENV_FILE"] == os.devnull

@@ -16,7 +16,8 @@ MARKS = {OK: "[green]well[/]", DEGRADED: "[yellow]look at[/]", FAILED: "[red]men
 class Command(BaseCommand):
     help = (
         "Examine this installation: settings, static files, logs, cache, database, scheduler, workers, and the mail "
-        "server's login. Sends nothing and changes nothing. Exit status: 0 all is well, 1 something is to be mended."
+        "server's login. Sends nothing and changes nothing. Exit status: 0 all is well, 1 something is to be mended or "
+        "looked at."
     )
     # They are among what is examined, and told with the rest.
     requires_system_checks = ()

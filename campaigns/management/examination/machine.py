@@ -57,8 +57,9 @@ def _logs() -> Finding:
     if folder is None:
         return Finding("logs", OK, "They go to the console alone.")
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not os.access(there, os.W_OK):
-        return Finding("logs", FAILED, f"{folder} can not be written: make it this user's, or set LOG_DIR.")
+    for path in (there, *(there.glob("**/*") if there == folder else ())):
+        if not os.access(path, os.W_OK):
+            return Finding("logs", FAILED, f"{path} can not be written: make it this user's, or set LOG_DIR.")
     free = shutil.disk_usage(there).free
     gigabytes = f"{free / 1_000_000_000:.1f} GB are free for {folder}."
     return Finding("logs", OK if free >= ENOUGH_BYTES else FAILED, gigabytes)
