@@ -7,11 +7,15 @@ from statistics import median_low
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-# The job that looks, and an arbitrary number that names the leader among PostgreSQL's advisory locks.
+# The job that looks, and under which names those by cron stand beside its runs: they deliver, or leave that to workers.
 TICK = "send_due_mailings"
+CRON_DELIVERS, CRON_ENQUEUES = f"{TICK} (cron)", f"{TICK} --enqueue (cron)"
+TICKS = (TICK, CRON_DELIVERS, CRON_ENQUEUES)
+# An arbitrary number that names the leader among PostgreSQL's advisory locks.
 LEADER_LOCK = 1_190_113_002
 # How the leader's session is named: its process, since when it leads, and its host.
 SESSION = "autosend-scheduler"
@@ -48,8 +52,12 @@ class Clock(NamedTuple):
         None: there was never a scheduler.
         """
         signs = [sign for sign in (self.last_tick, self.leader and self.leader.since) if sign]
-        patience = max(MISSED_TICKS * self.interval, LEAST_PATIENCE)
-        return (self.now - max(signs) - patience).total_seconds() if signs else None
+        return (self.now - max(signs) - self.patience).total_seconds() if signs else None
+
+    @property
+    def patience(self) -> timedelta:
+        """How long no tick may be missed."""
+        return max(MISSED_TICKS * self.interval, LEAST_PATIENCE)
 
     @property
     def is_late(self) -> bool:
@@ -64,10 +72,28 @@ class Clock(NamedTuple):
 
 def look() -> Clock:
     """The scheduler now. Raises django.db.Error."""
-    ticks = DjangoJobExecution.objects.filter(job=TICK).order_by("-run_time")
+    ticks = DjangoJobExecution.objects.filter(job__in=TICKS).order_by("-run_time")
     last = ticks.filter(status=DjangoJobExecution.SUCCESS).values_list("run_time", flat=True).first()
     latest = list(ticks.values_list("run_time", flat=True)[:TICKS_COMPARED])
     return Clock(timezone.now(), _leader(), last, _interval(latest))
+
+
+def cron_delivers() -> bool:
+    """Whether ticks by cron deliver what is under way, as workers would. Raises django.db.Error."""
+    since = timezone.now() - look().patience
+    delivering: QuerySet[DjangoJobExecution] = DjangoJobExecution.objects.filter(job=CRON_DELIVERS)
+    return delivering.filter(run_time__gte=since).exists()
+
+
+def note_tick(began: datetime, *, delivers: bool) -> None:
+    """Leave a sign that a look by cron has succeeded."""
+    # Of no time, so that no scheduler takes it for a job of its own.
+    job, _made = DjangoJob.objects.get_or_create(pk=CRON_DELIVERS if delivers else CRON_ENQUEUES)
+    now = timezone.now()
+    took = round((now - began).total_seconds(), 2)
+    DjangoJobExecution.objects.create(
+        job=job, status=DjangoJobExecution.SUCCESS, run_time=began, duration=took, finished=now.timestamp()
+    )
 
 
 def _interval(latest: list[datetime]) -> timedelta:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from backoffice import pulse
+from backoffice import clock, pulse
 
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
 # A job that is due and waits for longer is worth a word: what many workers are busy with takes its time.
@@ -102,8 +102,8 @@ def scheduler() -> Finding:
 
 
 def work() -> Iterator[Finding]:
-    """Whether workers are alive, and keep up with the queue. Raises django.db.Error."""
-    alive = pulse.workers().alive
+    """Whether workers are alive, or ticks by cron deliver, and keep up with the queue. Raises django.db.Error."""
+    alive = pulse.workers().alive or clock.cron_delivers()
     yield Finding("workers") if alive else Finding("workers", DEGRADED, "No worker is alive: what is launched waits.")
     oldest = max((queue.oldest for queue in pulse.queues()), default=0)
     limit = QUEUE_PATIENCE_SECONDS if alive else 0

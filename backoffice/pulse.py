@@ -34,15 +34,10 @@ def scheduler_late() -> float | None:
     """For how long a look for due mailings is overdue, below 0 before its time; None: there was never one.
 
     By when the next one is planned, and by when the last one succeeded: where a look hangs or fails, the next one is
-    planned all the same.
+    planned all the same. What was planned does not count once cron looks instead.
     """
-    row = _one(
-        "SELECT extract(epoch FROM now() - next_run_time)::float8 FROM django_apscheduler_djangojob WHERE id = %s",
-        clock.TICK,
-    )
-    if not row:
-        return None
-    found: tuple[float | None, ...] = (row[0], clock.look().lateness)
+    row = _one(_PLANNED, clock.TICK, clock.CRON_DELIVERS, clock.CRON_ENQUEUES)
+    found: tuple[float | None, ...] = (row and row[0], clock.look().lateness)
     return max((seconds for seconds in found if seconds is not None), default=None)
 
 
@@ -69,6 +64,12 @@ def _one(statement: str, *params: float | str) -> Any:
         return cursor.fetchone()
 
 
+_PLANNED = """
+SELECT extract(epoch FROM now() - next_run_time)::float8 FROM django_apscheduler_djangojob j
+WHERE id = %s AND NOT EXISTS (
+    SELECT FROM django_apscheduler_djangojobexecution WHERE job_id IN (%s, %s) AND run_time > j.next_run_time
+)
+"""
 # A job does not know when it was enqueued: its first event does, and is looked up for the oldest only.
 _QUEUES = """
 SELECT q.queue_name, q.waiting,

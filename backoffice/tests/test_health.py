@@ -12,6 +12,8 @@ from django.utils import timezone
 from django_apscheduler.models import DjangoJobExecution
 from pytest_django import Settings
 
+from backoffice import clock
+
 LIVE, READY = "/health/live", "/health/ready"
 
 
@@ -113,6 +115,45 @@ def test_a_scheduler_whose_looks_fail_or_hang_is_told_though_it_plans_the_next(s
     for minutes in (2.5, 1.5, 0.5):
         looked(minutes, status)
     assert re.fullmatch(r"The scheduler is 33\d s late: scheduled mailings wait.", ready()[2]["scheduler"])
+
+
+def ticks(*, delivers: bool, minutes: float = 0) -> None:
+    """Cron has looked for due mailings each minute, at last so long ago."""
+    for number in range(3, -1, -1):
+        clock.note_tick(timezone.now() - timedelta(minutes=minutes + number), delivers=delivers)
+
+
+@pytest.mark.django_db
+def test_ticks_by_cron_are_scheduler_and_worker() -> None:
+    ticks(delivers=True)
+    assert ready()[1:] == (
+        "ok",
+        dict.fromkeys(("cache", "database", "migrations", "scheduler", "workers", "queue"), ""),
+    )
+
+
+@pytest.mark.django_db
+def test_ticks_that_only_enqueue_are_no_worker() -> None:
+    ticks(delivers=False)
+    reasons = ready()[2]
+    assert (reasons["scheduler"], reasons["workers"]) == ("", "No worker is alive: what is launched waits.")
+
+
+@pytest.mark.django_db
+def test_ticks_that_have_ended_are_told() -> None:
+    ticks(delivers=True, minutes=5)
+    reasons = ready()[2]
+    assert re.fullmatch(r"The scheduler is 12\d s late: scheduled mailings wait.", reasons["scheduler"])
+    assert reasons["workers"] == "No worker is alive: what is launched waits."
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
+def test_what_a_scheduler_has_planned_does_not_count_once_cron_looks_instead() -> None:
+    do("UPDATE django_apscheduler_djangojob SET next_run_time = now() - interval '5 days'")
+    assert ready()[2]["scheduler"].endswith("late: scheduled mailings wait.")
+    ticks(delivers=True)
+    assert ready()[2]["scheduler"] == ""
 
 
 @pytest.mark.django_db

@@ -17,6 +17,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
+from backoffice import clock, pulse
 from campaigns import lifecycle, scheduler
 from campaigns.models import ImportJob, Mailing, MailingAttempt, Message, Recipient
 from campaigns.models.log import Status
@@ -286,6 +287,13 @@ def test_a_launch_that_can_still_be_undone_is_not_waited_for(manage: Any, server
     lifecycle.launch(factories.mailing(), None, undo_seconds=600)
     called = manage("send_due_mailings")
     assert (called.out, server.connections) == ("Nothing is due.\n", 0)
+
+
+@pytest.mark.parametrize("options", [(), ("--enqueue",)])
+def test_a_tick_leaves_a_sign_of_its_look(manage: Any, options: tuple[str, ...]) -> None:
+    manage("send_due_mailings", *options)
+    assert pulse.scheduler_late() is not None
+    assert clock.cron_delivers() is not bool(options)
 
 
 def test_a_tick_does_the_housekeeping_where_there_is_no_scheduler(manage: Any, kept_too_long: ImportJob) -> None:

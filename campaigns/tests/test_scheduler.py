@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
+from backoffice import clock
 from campaigns import lifecycle
 from campaigns.models import Mailing
 from campaigns.scheduler import LeaderLock
@@ -65,11 +66,13 @@ def test_it_launches_what_is_due_and_stops_cleanly_when_asked(number: signal.Sig
     assert mailing.attempts.get().triggered_by is None
 
 
-def test_it_looks_again_and_again(tmp_path: Path) -> None:
+def test_it_looks_again_and_again_also_where_cron_did_before(tmp_path: Path) -> None:
+    clock.note_tick(timezone.now(), delivers=True)
     with running(tmp_path, *EACH_SECOND) as process:
         leads(process)
         wait_until(lambda: DjangoJobExecution.objects.filter(job="send_due_mailings", status="Executed").exists())
         is_launched_once(due())
+    assert clock.cron_delivers()
 
 
 def test_a_standby_takes_over_when_the_leader_is_killed(tmp_path: Path) -> None:

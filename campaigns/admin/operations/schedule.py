@@ -38,14 +38,17 @@ class ScheduledJobAdmin(ReadOnlyAdmin):
 
 @admin.register(DjangoJobExecution)
 class ExecutionAdmin(ReadOnlyAdmin):
-    list_display = ("job", "status_badge", "run_time", "duration")
+    list_display = ("job_name", "status_badge", "run_time", "duration")
     list_filter = (("status", AllValuesCheckboxFilter),)
     list_filter_submit = True
     fields = ("job", "status", "run_time", "duration", "exception", "traceback")
     ordering = ("-run_time",)
     date_hierarchy = "run_time"
-    list_select_related = ("job",)
     nothing_yet = gettext_lazy("The scheduler has not run yet: start it with “manage.py run_scheduler”.")
+
+    @display(description=gettext_lazy("job"), ordering="job")
+    def job_name(self, execution: Any) -> str:
+        return str(execution.job_id)
 
     @display(description=gettext_lazy("status"), ordering="status", label=STATUS_COLOURS)
     def status_badge(self, execution: Any) -> str:

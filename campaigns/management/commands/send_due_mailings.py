@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice import clock, log_files, pulse
@@ -26,7 +27,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         log_files.write("scheduler")
         with working(job="send_due_mailings"):
+            began = timezone.now()
             attempts = lifecycle.launch_due()
+            clock.note_tick(began, delivers=not options["enqueue"])
             if not options["enqueue"]:
                 attempts = _delivered(attempts)
             if not clock.look().is_well:
