@@ -24,6 +24,12 @@ def is_plain(text: str) -> bool:
     return PLAIN.fullmatch(text) is not None and len(text) <= LONGEST
 
 
+def is_there(text: str) -> bool:
+    """Whether the text is an address, perhaps with a name beside it."""
+    found = _WITH_NAME.fullmatch(text)
+    return PLAIN.fullmatch(found["address"] if found else text) is not None
+
+
 def read(text: str) -> tuple[str, str]:
     """The address in a cell, and the name beside it, if there is one. Raises UnusableRow."""
     if found := _WITH_NAME.fullmatch(text):

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.imports.addresses import PLAIN
+from campaigns.imports import addresses
 from campaigns.imports.errors import UnusableFile
 
 
@@ -126,5 +126,5 @@ def _tidy(header: str) -> str:
 def _of_addresses(samples: Sequence[Sequence[str]]) -> int | None:
     width = max(map(len, samples), default=0)
     cells = [[row[number] for row in samples if number < len(row)] for number in range(width)]
-    counts = [sum(PLAIN.fullmatch(cell) is not None for cell in column) for column in cells]
+    counts = [sum(map(addresses.is_there, column)) for column in cells]
     return counts.index(max(counts)) if any(counts) else None

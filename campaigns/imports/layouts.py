@@ -34,7 +34,7 @@ DELIMITERS = {
 HEAD_BYTES = 1 << 16
 HEAD_ROWS = 20
 # Excel's own first line, which names the delimiter.
-_NAMED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_NAMED = re.compile(r'"?sep=([^"\s\0]|\t)"?[ \t]*[\r\n]', re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def copy(records: Iterable[Record], told: Callable[[int], None]) -> int:
     count, records = 0, iter(records)
     with connection.cursor() as cursor:
         while batch := list(islice(records, PIECE_ROWS)):
-            with cursor.copy(_COPY) as rows:
+            with connection.wrap_database_errors, cursor.copy(_COPY) as rows:
                 for piece in chain([batch], _pieces(islice(records, COPY_ROWS))):
                     rows.write("".join(map(_line, piece)))
                     count += len(piece)

@@ -74,7 +74,7 @@ class Records:
         full_name = self._name(cells) if self._names else ""
         if not addresses.is_plain(email):
             email, beside = addresses.read(email)
-            full_name = full_name or beside
+            full_name = full_name or _in_one_line(beside)
         if len(full_name) > LONGEST_NAME:
             raise UnusableRow(_("the full name is longer than %s characters.") % LONGEST_NAME)
         comment = text(cells[self._comment]) if self._comment is not None else ""
@@ -88,7 +88,11 @@ class Records:
         name = text(cells[self._names[0]])
         if not name or not self._has_full_name:
             name = " ".join(filter(None, [name, *[text(cells[at]) for at in self._names[1:]]]))
-        return name if name.isprintable() else " ".join(name.split())
+        return _in_one_line(name)
+
+
+def _in_one_line(name: str) -> str:
+    return name if name.isprintable() else _BREAKS.sub(" ", name)
 
 
 def text(cell: str) -> str:
@@ -111,6 +115,8 @@ def neutralised(value: str) -> str:
 # Such as begin with apostrophes before the sign get one more, or reading them again would lose one.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NEUTRALISED = re.compile(r"'+[=+\-@\t\r]")
+# Other characters that do not print, such as a no-break space, are kept: importing an export changes nothing.
+_BREAKS = re.compile(r" *[\t\r\n\v\f\x1c-\x1f\x85\u2028\u2029][\s]*")
 _as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, time
 from typing import IO, Any
-from xml.etree.ElementTree import Element, ParseError, iterparse
+from xml.etree.ElementTree import Element, iterparse
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -20,7 +20,6 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.utils.cell import column_index_from_string
 from openpyxl.utils.escape import unescape
-from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._reader import INLINE_STRING, ROW_TAG, VALUE_TAG, WorkSheetParser
 from openpyxl.xml.constants import SHARED_STRINGS
 
@@ -33,22 +32,6 @@ MAX_ROWS = 1_048_576
 UNPACKED_TIMES = 20
 # Styles and the like are read as a whole. Those of as many formats as Excel allows take 8 MB.
 MAX_PART_BYTES = 10_000_000
-
-_DAMAGED = (
-    zipfile.BadZipFile,
-    InvalidFileException,
-    ParseError,
-    KeyError,
-    ValueError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    EOFError,
-    OSError,
-    StopIteration,
-    NotImplementedError,
-    RuntimeError,
-)
 
 type Row = tuple[int, list[str]]
 
@@ -80,8 +63,10 @@ class Rows:
 def _damaged(sentence: str) -> Iterator[None]:
     try:
         yield
-    except _DAMAGED as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    except UnusableFile:
+        raise
+    except Exception as error:  # openpyxl, lxml, zipfile and zlib raise what they like
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
             raise  # that is no fault of the file
         raise UnusableFile(sentence) from error
 

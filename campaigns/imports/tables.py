@@ -12,8 +12,7 @@ from typing import IO, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.imports import sheets
-from campaigns.imports.addresses import PLAIN
+from campaigns.imports import addresses, sheets
 from campaigns.imports.errors import UnusableFile, in_line
 from campaigns.imports.layouts import Layout
 
@@ -54,8 +53,8 @@ class Table:
 
 def with_header(file: IO[bytes], layout: Layout) -> Layout:
     """The layout, corrected where the first row holds an address and so names no columns."""
-    first = Table(file, layout).headers
-    return replace(layout, header=not any(PLAIN.fullmatch(name) for name in first))
+    first = Table(file, replace(layout, header=True)).headers
+    return replace(layout, header=not any(map(addresses.is_there, first)))
 
 
 def samples(table: Table) -> list[list[str]]:

@@ -384,3 +384,13 @@ def test_an_operator_without_the_permission_can_not_import() -> None:
     client = logged_in(factories.user())
     assert client.get(IMPORT).status_code == 403
     assert upload(client, "email\nanna@example.com\n").status_code == 403
+
+
+@pytest.mark.parametrize("verb", ["choose", "confirm"])
+def test_whoever_may_not_write_recipients_any_more_does_not_go_on(operator: User, client: Client, verb: str) -> None:
+    job = preview(client, "email\nanna@example.com\n")
+    group = operator.groups.get()
+    group.permissions.remove(group.permissions.get(codename="change_recipient"))
+    assert post(client, verb, job).status_code == 403
+    assert stored(operator) == []
+    assert post(client, "cancel", job).status_code == 302

@@ -409,3 +409,44 @@ def test_refused_rows_come_with_line_and_reason(owner: User) -> None:
     job = imported(owner, "email,city\nanna@example.com,Rome\nbad,=1+1\n")
     table = list(refusals.table(job))
     assert table == [["line", "reason", "email", "city"], ["3", "“bad” is not a valid e-mail address.", "bad", "'=1+1"]]
+
+
+# What other programs and people write
+
+
+@pytest.mark.parametrize("between", ["\t", "\n", " \r\n "])
+def test_a_name_beside_an_address_is_one_line(owner: User, between: str) -> None:
+    imported(owner, f'email\n"Ann{between}Berg <ann@example.com>"\n')
+    assert stored(owner) == [("ann@example.com", "Ann Berg", "", {})]
+
+
+@pytest.mark.parametrize("name", ["Anna\xa0Berg", "Bo\u200bB  C"])
+def test_what_does_not_print_in_a_name_is_kept(owner: User, name: str) -> None:
+    job = imported(owner, f"email,full_name\nann@example.com,{name}\n")
+    assert (counts(job), stored(owner)) == ({"added": 1}, [("ann@example.com", name, "", {})])
+
+
+def test_what_the_database_refuses_ends_the_import(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = received(owner, "email\nann@example.com\n")
+    work.choose(job, job.mapping, Mode.ADD_AND_UPDATE)
+    monkeypatch.setattr(merge, "_line", lambda _record: "one\ttwo\n")
+    carried_out(job)
+    assert (job.state, job.reason) == (State.FAILED, "The rows could not be stored.")
+
+
+def test_a_list_without_a_header_stays_one_when_it_is_read_anew(owner: User) -> None:
+    job = received(owner, "ann@example.com\nbob@example.com\n")
+    work.read_as(job, "utf-8", ";")
+    job.refresh_from_db()
+    assert (job.layout["header"], job.headers, len(job.samples)) == (False, ["Column 1"], 2)
+
+
+def test_a_list_of_names_with_addresses_needs_no_header(owner: User) -> None:
+    imported(owner, "Ann Berg <ann@example.com>\nBob <bob@example.com>\n")
+    assert stored(owner) == [("ann@example.com", "Ann Berg", "", {}), ("bob@example.com", "Bob", "", {})]
+
+
+@pytest.mark.parametrize("line", ["sep=", "sep=\r", "sep=\0"])
+def test_a_delimiter_that_is_none_is_no_reason_to_fail(owner: User, line: str) -> None:
+    imported(owner, f"{line}\nemail\nann@example.com\n")
+    assert [email for email, *_rest in stored(owner)] == ["ann@example.com"]

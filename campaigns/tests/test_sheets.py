@@ -200,3 +200,18 @@ def test_a_full_disk_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     with pytest.raises(OSError, match="No space left"):
         list(sheets.Rows(saved(("email",), ("anna@example.com",))))
+
+
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("xl/workbook.xml", b"<workbook"),
+        ("xl/styles.xml", b"<styleSheet"),
+        (TYPES, b"<Types"),
+        (SHEET, b'<?xml version="1.0" encoding="foo"?><worksheet/>'),
+    ],
+)
+def test_a_part_that_can_not_be_read_makes_a_damaged_file(part: str, content: bytes) -> None:
+    file = zipped(parts_of(saved(("email",), ("anna@example.com",))) | {part: content})
+    with pytest.raises(UnusableFile, match="damaged"):
+        list(sheets.Rows(file))

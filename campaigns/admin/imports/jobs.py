@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.exceptions import PermissionDenied
 from django.http import (
     Http404,
     HttpRequest,
@@ -109,7 +110,7 @@ class ImportJobAdmin(ReadOnlyScoped):
 
     def read_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The file is to be read in another encoding, or at another delimiter."""
-        job = self._own(request, object_id)
+        job = self._writable(request, object_id)
         if job.layout["kind"] != "csv":
             raise Http404
         form = LayoutForm(job, request.POST)
@@ -119,7 +120,7 @@ class ImportJobAdmin(ReadOnlyScoped):
 
     def choose_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The columns are told; the rows are counted."""
-        job = self._own(request, object_id)
+        job = self._writable(request, object_id)
         form = ColumnsForm(job, request.POST)
         if not form.is_valid():
             return self._page(request, job, form)
@@ -128,7 +129,7 @@ class ImportJobAdmin(ReadOnlyScoped):
 
     def confirm_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What the page has shown is to be written; what was checked anew in another tab since is not that."""
-        job = self._own(request, object_id)
+        job = self._writable(request, object_id)
 
         def confirm(caller: Caller) -> None:
             if request.POST.get("shown") != _shown(job):
@@ -160,6 +161,13 @@ class ImportJobAdmin(ReadOnlyScoped):
         job: ImportJob = self.get_object(request, object_id)
         if not access.can(request.user, "change", job):
             raise Http404
+        return job
+
+    def _writable(self, request: HttpRequest, object_id: str) -> ImportJob:
+        """As _own(), for what ends in recipients being written. Raises PermissionDenied."""
+        job = self._own(request, object_id)
+        if not person(request).has_perms(("campaigns.add_recipient", "campaigns.change_recipient")):
+            raise PermissionDenied
         return job
 
     def _done(
