@@ -94,6 +94,7 @@ def test_many_are_pasted_or_uploaded(text: str, way: str, client: Client) -> Non
         "address;reported_by\na@x.example;c@x.example\nb@x.example;c@x.example",
         "reported_by;Address\nc@x.example;a@x.example\nc@x.example;b@x.example",
         "note,email\n@ann,a@x.example\nsee c@x.example,b@x.example",
+        'email,comment\r\na@x.example,"asked to write to\r\nc@x.example"\r\nb@x.example,"no\r\nmore"',
         '\n"Name, first",email\n"Berg, Ann",a@x.example\n"Carl, c@x.example","Bob <b@x.example>"',
     ],
 )
@@ -117,6 +118,14 @@ def test_of_a_files_line_without_a_heading_the_first_address_is_read(line: str, 
     response = enter(client, file=SimpleUploadedFile("gone.csv", line.encode()))
     assert response.status_code == 302, told(response)
     assert emails() == ["a@x.example"]
+
+
+def test_of_a_table_whose_quotation_marks_do_not_fit_nothing_is_taken(client: Client) -> None:
+    response = enter(
+        client, file=SimpleUploadedFile("gone.csv", b'email,note\na@x.example,\nb@x.example,"no\nc@x.example,')
+    )
+    assert "File, line 3: from here on the quotation marks do not fit." in told(response)
+    assert emails() == []
 
 
 @pytest.mark.parametrize("line", ["a@x.example, Bob <b@x.example>", "a@x.example;b@x.example\r\n\r\n"])

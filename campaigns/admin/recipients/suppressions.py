@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from django import forms
@@ -107,19 +108,41 @@ def _read(
     """The addresses of the lines, each once, by its lower case, and what is `told` of lines that have none."""
     found: dict[str, str] = {}
     refused = []
-    lines = _filled_lines(text)
-    column = _named_column(lines[0][1]) if lines else None
-    for number, line in lines[1:] if column else lines:
+    for number, cells in _rows(text.replace("\x00", "")):
+        if cells is None:
+            refused.append(told(number, _("from here on the quotation marks do not fit.")))
+            continue
         try:
-            cells = _cell(line, *column) if column else re.split(f"[{DELIMITERS}]", line)
             found |= {address.lower(): address for address in of_cells(cells)}
         except UnusableRow as error:
             refused.append(told(number, str(error)))
     return found, refused
 
 
+def _rows(text: str) -> Iterator[tuple[int, list[str] | None]]:
+    """What may be addresses in each line; None for a row that ends nobody knows where."""
+    lines = _filled_lines(text)
+    if lines and (column := _named_column(lines[0][1])):
+        yield from islice(_column_of_table(text, *column), 1, None)
+    else:
+        yield from ((number, re.split(f"[{DELIMITERS}]", line)) for number, line in lines)
+
+
+def _column_of_table(text: str, delimiter: str, number: int) -> Iterator[tuple[int, list[str] | None]]:
+    """The cell of that column, or none, of each row with something in it, by its line: a cell may have several."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    line = 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield line, row[number : number + 1]
+            line = reader.line_num + 1
+    except csv.Error:
+        yield line, None
+
+
 def _filled_lines(text: str) -> list[tuple[int, str]]:
-    numbered = enumerate(text.replace("\x00", "").splitlines(), start=1)
+    numbered = enumerate(text.splitlines(), start=1)
     return [(number, line) for number, line in numbered if line.strip(f" \"'{DELIMITERS}")]
 
 
@@ -134,11 +157,6 @@ def _named_column(line: str) -> tuple[str, int] | None:
     # An address may stand beside such a word, and is no heading then.
     known = [] if "@" in line else [name for name in HEADINGS if name in names]
     return (delimiter, names.index(known[0])) if known else None
-
-
-def _cell(line: str, delimiter: str, number: int) -> list[str]:
-    """The cell of that column; none, where the line is shorter."""
-    return _split(line, delimiter)[number : number + 1]
 
 
 def _split(line: str, delimiter: str) -> list[str]:
