@@ -139,6 +139,8 @@ def test_a_plan_that_is_made_while_the_ledger_is_small_finds_rows_by_their_ids()
     lease = take(launched())
     columns = entries._columns({lease: Entries([], [lease.first], [Settlement(lease.last, Status.SENT)])})
     with connection.cursor() as cursor:
+        # What another test of this database had counted stays in the catalogue.
+        cursor.execute(r"UPDATE pg_class SET relpages = 0, reltuples = -1 WHERE relname LIKE 'campaigns\_%'")
         for option in PLANNED_ONCE.items():
             cursor.execute("SELECT set_config(%s, %s, true)", option)
     assert_by_index(scans_of_prepared(entries._WRITE, columns), "campaigns_mailinglog_pkey")
