@@ -23,9 +23,10 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[A-Za-z0-9.:]+\]")
 def read_dotenv(default: Path) -> None:
     """Add the variables of the `.env` file that ENV_FILE names; those already in the environment win."""
     named = text("ENV_FILE", "")
-    if named and not Path(named).exists():
+    if named and (not Path(named).exists() or Path(named).is_dir()):
         raise ImproperlyConfigured(f"ENV_FILE must name a file that is there, not {named!r}.")
-    _env.read_env(named or default, recurse=False)
+    if named or default.is_file():
+        _env.read_env(named or default, recurse=False)
 
 
 def set_defaults(variables: Mapping[str, str]) -> None:

@@ -165,10 +165,11 @@ def test_a_dotenv_file_need_not_be_there(tmp_path: Path) -> None:
     env.read_dotenv(tmp_path / "none")
 
 
-def test_one_that_is_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENV_FILE", str(tmp_path / "none"))
+@pytest.mark.parametrize("name", ["none", "."])
+def test_one_that_is_named_has_to_be_there(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / name))
     missing = sentence(lambda: env.read_dotenv(tmp_path / ".env"))
-    assert missing == f"ENV_FILE must name a file that is there, not '{tmp_path / 'none'}'."
+    assert missing == f"ENV_FILE must name a file that is there, not '{tmp_path / name}'."
 
 
 def test_a_dotenv_file_may_name_a_file_that_is_read_again(dotenv: Path) -> None:

@@ -120,6 +120,11 @@ def test_of_a_files_line_without_a_heading_the_first_address_is_read(line: str, 
     assert emails() == ["a@x.example"]
 
 
+def test_of_a_table_whose_first_line_never_ends_it_is_told(client: Client) -> None:
+    response = enter(client, "a@x.example", file=SimpleUploadedFile("gone.csv", b'email,"note\nb@x.example,'))
+    assert "File, line 1: from here on the quotation marks do not fit." in told(response)
+
+
 def test_of_a_table_whose_quotation_marks_do_not_fit_nothing_is_taken(client: Client) -> None:
     response = enter(
         client, file=SimpleUploadedFile("gone.csv", b'email,note\na@x.example,\nb@x.example,"no\nc@x.example,')

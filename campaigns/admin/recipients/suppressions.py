@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 
 from django import forms
@@ -123,7 +122,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str] | None]]:
     """What may be addresses in each line; None for a row that ends nobody knows where."""
     lines = _filled_lines(text)
     if lines and (column := _named_column(lines[0][1])):
-        yield from islice(_column_of_table(text, *column), 1, None)
+        rows = enumerate(_column_of_table(text, *column))
+        yield from (row for position, row in rows if position or row[1] is None)
     else:
         yield from ((number, re.split(f"[{DELIMITERS}]", line)) for number, line in lines)
 
